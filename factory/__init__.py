@@ -1,0 +1,1 @@
+"""An image factory: AWS Lambda's runtimes as containers, declared in one file, `matrix.toml`."""

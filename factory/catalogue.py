@@ -1,0 +1,149 @@
+"""What `list`, `show` and `plan` tell of images, as data whose keys are a contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from factory.images import Image
+from factory.keys import InputsOf
+from factory.lock import Lock, source_reference
+from factory.matrix import ArchiveSource, Matrix
+from factory.plan import Item
+from factory.records import Record
+from factory.render import Renderer
+from factory.tables import megabytes, table
+
+
+def entry(matrix: Matrix, image: Image, today: date) -> dict[str, Any]:
+    """One image of `factory list --format json`."""
+    return {
+        "name": image.name,
+        "runtime": image.runtime,
+        "family": image.family,
+        "base": image.base,
+        "package_manager": matrix.bases[image.base].package_manager.value,
+        "variant": image.variant.value,
+        "architecture": image.architecture.value,
+        "tags": list(image.tags),
+        "source": _source(matrix, image),
+        "status": status(matrix, image, today),
+    }
+
+
+def status(matrix: Matrix, image: Image, today: date) -> str | None:
+    """Where an image's runtime stands; None for a base."""
+    return matrix.runtimes[image.runtime].lifecycle.status(today).value if image.runtime else None
+
+
+def list_text(entries: Iterable[dict[str, Any]]) -> str:
+    """`factory list` for people."""
+    rows = [
+        (
+            entry["name"],
+            entry["base"],
+            entry["package_manager"],
+            entry["status"] or "-",
+            entry["source"] or "-",
+        )
+        for entry in entries
+    ]
+    return table(("NAME", "BASE", "PACKAGES", "STATUS", "SOURCE"), rows)
+
+
+def detail(
+    matrix: Matrix,
+    image: Image,
+    inputs_of: InputsOf,
+    renderer: Renderer,
+    lock: Lock,
+    record: Record | None,
+    today: date,
+) -> dict[str, Any]:
+    """One image of `factory show`: the list's keys, its inputs, and what its youngest record knows."""
+    inputs = inputs_of(image)
+    lifecycle = matrix.runtimes[image.runtime].lifecycle if image.runtime else None
+    return entry(matrix, image, today) | {
+        "inputs_key": inputs.key,
+        "upstreams": {reference: lock.digest(reference, image.architecture) for reference in renderer.upstreams(image)},
+        "parent": image.parent.name if image.parent else None,
+        "lifecycle": lifecycle.model_dump(mode="json", exclude_none=True) if lifecycle else None,
+        "dockerfile": renderer.dockerfile(image),
+        "record": _record(record) if record else None,
+    }
+
+
+def detail_text(details: dict[str, Any]) -> str:
+    """`factory show` for people."""
+    record = details["record"]
+    lines = [f"{key:16} {_plain(value)}" for key, value in details.items() if key not in ("dockerfile", "record")]
+    if record:
+        lines += ["", *(f"{key:16} {_plain(value)}" for key, value in record.items() if key != "packages")]
+        lines.append(f"{'packages':16} {len(record['packages'])}")
+    else:
+        lines += ["", "never built here"]
+    return "\n".join([*lines, "", details["dockerfile"]])
+
+
+def plan_entry(item: Item) -> dict[str, Any]:
+    """One image of `factory plan --format json`."""
+    return {
+        "name": item.image.name,
+        "action": item.action.value,
+        "reason": item.reason,
+        "digest": item.record.digest if item.record else None,
+    }
+
+
+def plan_text(items: Sequence[Item]) -> str:
+    """`factory plan` for people."""
+    return table(("NAME", "ACTION", "REASON"), [(item.image.name, item.action.value, item.reason) for item in items])
+
+
+def github_matrix(items: Iterable[Item]) -> dict[str, Any]:
+    """`factory plan --format github`: a job matrix of what there is to do."""
+    return {
+        "include": [
+            {
+                "name": item.image.name,
+                "architecture": item.image.architecture.value,
+                "action": item.action.value,
+            }
+            for item in items
+            if item.action.value not in ("skip", "blocked")
+        ]
+    }
+
+
+def _source(matrix: Matrix, image: Image) -> str | None:
+    """The upstream that the image's content comes from."""
+    if image.runtime is None:
+        return matrix.bases[image.base].upstream
+    runtime = matrix.runtimes[image.runtime]
+    if isinstance(runtime.source, ArchiveSource):
+        return runtime.source.archive[image.architecture].url
+    return source_reference(runtime, matrix.families[runtime.family]) or matrix.bases[image.base].upstream
+
+
+def _record(record: Record) -> dict[str, Any]:
+    tests = record.tests
+    return {
+        "digest": record.digest,
+        "media_type": record.media_type,
+        "built": record.built,
+        "build_seconds": record.build_seconds,
+        "size": record.size,
+        "size_text": megabytes(record.size),
+        "tests": {check.name: check.message or "passed" for check in tests.checks} if tests else None,
+        "pushed": record.pushed,
+        "packages": list(record.packages),
+    }
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {inner}" for key, inner in value.items()) or "-"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value is None else str(value)

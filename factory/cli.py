@@ -1,0 +1,197 @@
+"""The command line: parses, calls, and tells errors to people. Imports nothing heavy before it knows the command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from factory.errors import ExitCode, FactoryError, UsageError
+
+if TYPE_CHECKING:
+    from factory.options import Options
+
+_STEPS = {"build": ["build"], "test": ["test"], "push": ["push"], "release": ["build", "test", "push"]}
+_FORMS = ("text", "json")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit status."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        status = int(_call(parsed))
+        sys.stdout.flush()
+    except FactoryError as error:
+        print(f"factory: {error}" if error.exit_code != ExitCode.USAGE else str(error), file=sys.stderr)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        print("factory: interrupted; what was complete is kept", file=sys.stderr)
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.DONE)
+    except OSError as error:
+        print(f"factory: {error}; the next run goes on from what is complete", file=sys.stderr)
+        return int(ExitCode.MACHINE)
+    return status
+
+
+def _call(parsed: argparse.Namespace) -> int:
+    from factory import commands
+
+    options = _options(parsed)
+    calls: dict[str, Callable[[], int]] = {
+        "list": lambda: commands.list_(options, parsed.format),
+        "show": lambda: commands.show(options, parsed.format),
+        "schema": commands.schema,
+        "lock": lambda: commands.lock_(options, parsed.upgrade, parsed.allow_unresolved),
+        "render": lambda: commands.render(options, parsed.output),
+        "diff": lambda: commands.diff(options, parsed.revision),
+        "plan": lambda: commands.plan(options, parsed.format, parsed.shard),
+        "emulator": lambda: commands.emulator(options),
+        "doctor": lambda: commands.doctor(options),
+    }
+    if parsed.command in _STEPS:
+        return commands.run(options, _STEPS[parsed.command], parsed.format)
+    return calls[parsed.command]()
+
+
+def _options(parsed: argparse.Namespace) -> Options:
+    from factory.images import Selection
+    from factory.options import Options
+
+    matrix = Path(parsed.matrix)
+    given = {"builder": parsed.builder, "registry": parsed.registry, "jobs": parsed.jobs}
+    return Options(
+        matrix=matrix,
+        lock=Path(parsed.lock) if parsed.lock else matrix.with_suffix(".lock"),
+        build_dir=Path(parsed.build_dir),
+        mirrors=_mirrors(parsed.mirror),
+        verbose=parsed.verbose,
+        quiet=parsed.quiet,
+        locked=parsed.locked,
+        selection=Selection(
+            patterns=tuple(getattr(parsed, "selectors", ())),
+            bases=tuple(getattr(parsed, "base", ())),
+            families=tuple(getattr(parsed, "family", ())),
+            variants=tuple(getattr(parsed, "variant", ())),
+            architectures=tuple(getattr(parsed, "arch", ())),
+        ),
+        **{key: value for key, value in given.items() if value is not None},
+    )
+
+
+def _mirrors(words: Sequence[str]) -> dict[str, str]:
+    mirrors = {}
+    for word in words:
+        host, equals, other = word.partition("=")
+        if not (host and equals and other):
+            raise UsageError(f"--mirror {word!r} names no mirror; write HOST=OTHER: public.ecr.aws=127.0.0.1:5000")
+        mirrors[host] = other
+    return mirrors
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="factory",
+        description="Builds, tests and pushes the images that matrix.toml declares.",
+        epilog="Each option is also read from the environment: --build-dir as FACTORY_BUILD_DIR, and so on.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    common, selecting = _common(), _selecting()
+
+    def add(name: str, summary: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=summary, description=summary, parents=[common, *parents])
+
+    listing = add("list", "Show the images that the matrix declares.", selecting)
+    showing = add("show", "Show all that is known of the named images.", selecting)
+    add("schema", "Print the JSON Schema of matrix.toml for editors.")
+    locking = add("lock", "Resolve upstream references to digests, and write the lock.")
+    locking.add_argument("--upgrade", action="store_true", help="move what is locked already, too")
+    locking.add_argument("--allow-unresolved", action="store_true", help="note what no registry answers for")
+    rendering = add("render", "Write Dockerfiles and docker-bake.json, usable with plain docker.")
+    rendering.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to (default: the build directory)")
+    diffing = add("diff", "Show what rendered output changes against a git revision.")
+    diffing.add_argument("revision", metavar="REV")
+    planning = add("plan", "Show what would be done with each image, and why.", selecting)
+    planning.add_argument("--shard", metavar="I/N", help="only the I-th of N parts")
+    running = [
+        add("build", "Build the images.", selecting),
+        add("test", "Test the built images by invoking them.", selecting),
+        add("push", "Push the tested images.", selecting),
+        add("release", "Build, test and push, each image as soon as it is ready.", selecting),
+    ]
+    add("emulator", "Compile the emulator for each architecture.")
+    add("doctor", "Say what this machine lacks, and the command that mends it.")
+    for command in (listing, showing, *running):
+        command.add_argument("--format", choices=_FORMS, default="text", help="how to print the result")
+    planning.add_argument("--format", choices=(*_FORMS, "github"), default="text", help="how to print the result")
+    return parser
+
+
+def _common() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    group = parser.add_argument_group("options of every command")
+    mirrors = _environment("MIRROR", "").split()
+
+    def add(*names: str, **rest: Any) -> None:
+        group.add_argument(*names, **rest)
+
+    add("--matrix", metavar="FILE", default=_environment("MATRIX", "matrix.toml"), help="default: matrix.toml")
+    add("--lock", metavar="FILE", default=_environment("LOCK"), help="default: beside the matrix, matrix.lock")
+    add("--build-dir", metavar="DIR", default=_environment("BUILD_DIR", "build"), help="default: build")
+    add("--registry", metavar="HOST/REPOSITORY", default=_environment("REGISTRY"), help="where to push")
+    add("--mirror", metavar="HOST=OTHER", action="append", default=mirrors, help="where to pull what HOST has")
+    add("--builder", metavar="NAME", default=_environment("BUILDER"), help="the buildx builder")
+    add("--jobs", metavar="N", type=_count, default=_environment("JOBS"), help="images at a time")
+    add(
+        "--locked",
+        action="store_true",
+        default=bool(_environment("LOCKED", "")),
+        help="fail on unlocked references",
+    )
+    add(
+        "-v",
+        "--verbose",
+        action="store_true",
+        default=bool(_environment("VERBOSE", "")),
+        help="every step, plainly",
+    )
+    add(
+        "-q",
+        "--quiet",
+        action="store_true",
+        default=bool(_environment("QUIET", "")),
+        help="only errors and the result",
+    )
+    return parser
+
+
+def _selecting() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "selectors", nargs="*", metavar="IMAGE", help="image or runtime names and globs; none means all"
+    )
+    group = parser.add_argument_group("selectors")
+    group.add_argument("--base", action="append", default=[], metavar="NAME")
+    group.add_argument("--family", action="append", default=[], metavar="NAME")
+    group.add_argument("--variant", action="append", default=[], choices=("run", "build"))
+    group.add_argument("--arch", action="append", default=[], choices=("x86_64", "arm64"))
+    return parser
+
+
+def _environment(name: str, default: str | None = None) -> Any:
+    return os.environ.get(f"FACTORY_{name}", default)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of images; write 1 or more")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

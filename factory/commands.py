@@ -1,0 +1,188 @@
+"""What each command does: takes a session and its own options, returns the exit status, prints the result."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from factory import catalogue, lock
+from factory.errors import ExitCode, UsageError
+from factory.images import with_ancestors
+from factory.matrix import Matrix
+from factory.options import Options
+from factory.plan import Action, Item
+from factory.plan import plan as make_plan
+from factory.session import Session
+from factory.tables import table
+
+
+def list_(options: Options, form: str) -> int:
+    """Prints the selected images."""
+    session = Session(options)
+    entries = [catalogue.entry(session.matrix, image, session.today) for image in session.selected]
+    _print(form, entries, lambda: catalogue.list_text(entries))
+    return ExitCode.DONE
+
+
+def show(options: Options, form: str) -> int:
+    """Prints all that is known of the selected images."""
+    session = Session(options)
+    details = [
+        catalogue.detail(
+            session.matrix,
+            image,
+            session.inputs_of,
+            session.renderer,
+            session.lock,
+            session.records.latest(image.name),
+            session.today,
+        )
+        for image in session.selected
+    ]
+    _print(form, details, lambda: "\n\n".join(map(catalogue.detail_text, details)))
+    return ExitCode.DONE
+
+
+def schema() -> int:
+    """Prints the JSON Schema of matrix.toml."""
+    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Matrix.model_json_schema()}
+    print(json.dumps(document, indent=2))
+    return ExitCode.DONE
+
+
+def lock_(options: Options, upgrade: bool, tolerant: bool) -> int:
+    """Resolves upstream references and writes the lock."""
+    from factory.registry import Registry
+    from factory.resolve import Resolver
+
+    session = Session(options)
+    resolver = Resolver(Registry(), options.mirrors, datetime.now(UTC).date(), tolerant)
+    new = resolver.lock(session.matrix, session.lock, upgrade)
+    for line in _moves(session.lock, new):
+        print(line)
+    lock.write(options.lock, new)
+    unresolved = sum(1 for locked in new.images.values() if locked.unresolved)
+    told = f", {unresolved} of them unresolved" if unresolved else ""
+    print(f"{options.lock}: {len(new.images)} images{told}, {len(new.archives)} archives")
+    return ExitCode.DONE
+
+
+def render(options: Options, output: Path | None) -> int:
+    """Writes the Dockerfiles and docker-bake.json."""
+    if output:
+        options = replace(options, build_dir=output)
+    session = Session(options)
+    session.write_rendered()
+    stems = session.renderer.all()
+    print(f"{options.build_dir}: {len(stems)} Dockerfiles in dockerfiles/, docker-bake.json")
+    return ExitCode.DONE
+
+
+def diff(options: Options, revision: str) -> int:
+    """Prints what rendered output changes against a git revision."""
+    from factory.diff import differences, rendered_at
+
+    old = rendered_at(revision, options.matrix)
+    sys.stdout.write(differences(old, Session(options).renderer.all()))
+    return ExitCode.DONE
+
+
+def plan(options: Options, form: str, shard: str | None) -> int:
+    """Prints what would be done with each selected image, and why."""
+    session = Session(options)
+    wanted = set(session.selected)
+    items = [
+        item
+        for item in make_plan(with_ancestors(session.selected), session.inputs_of, session.world())
+        if item.image in wanted or item.action in (Action.BUILD, Action.BLOCKED)
+    ]
+    items = _shard(items, shard)
+    for file in session.records.damaged:
+        print(f"warning: {file} is damaged and counts as missing", file=sys.stderr)
+    if form == "github":
+        print(json.dumps(catalogue.github_matrix(items)))
+    else:
+        _print(form, [catalogue.plan_entry(item) for item in items], lambda: catalogue.plan_text(items))
+    return ExitCode.DONE
+
+
+def run(options: Options, steps: Sequence[str], form: str) -> int:
+    """Builds, tests, pushes: the named steps for the selected images."""
+    from factory import release, report
+    from factory.pipeline import Step
+
+    session = Session(options)
+    wanted = tuple(Step(step) for step in steps)
+    result = release.run(session, wanted)
+    if Step.TEST in wanted:
+        report.write_junit(options.build_dir / "reports" / "junit.xml", result.records, result)
+    if text := report.failures_text(result):
+        print(text, file=sys.stderr)
+    entries = [
+        {
+            "name": image.name,
+            "digest": record.digest,
+            "pushed": record.pushed.get(str(session.repository), []),
+        }
+        for image, record in result.records.items()
+        if image in session.selected
+    ]
+    _print(form, entries, lambda: report.run_table(session.selected, result))
+    return release.exit_code(result)
+
+
+def emulator(options: Options) -> int:
+    """Compiles the emulator for each architecture."""
+    from factory.emulator import compile_all
+
+    for binary in compile_all(options.build_dir):
+        print(f"{binary}  {binary.stat().st_size:,} bytes")
+    return ExitCode.DONE
+
+
+def doctor(options: Options) -> int:
+    """Says what the machine lacks."""
+    from factory.doctor import examine
+
+    findings = examine(Session(options).repository, options.builder)
+    rows = [("lacks" if finding.remedy else "ok", finding.what, finding.seen) for finding in findings]
+    print(table(("", "WHAT", "SEEN"), rows))
+    for finding in findings:
+        if finding.remedy:
+            print(f"{finding.what}: {finding.remedy}")
+    return ExitCode.MACHINE if any(finding.remedy for finding in findings) else ExitCode.DONE
+
+
+def _print(form: str, data: object, text: object) -> None:
+    if form == "json":
+        print(json.dumps(data, indent=2))
+    else:
+        assert callable(text)
+        print(text())
+
+
+def _moves(old: lock.Lock, new: lock.Lock) -> list[str]:
+    """What changed in the lock, a line a digest."""
+    lines = []
+    for reference in sorted(old.images.keys() | new.images.keys()):
+        before = old.images[reference].digests if reference in old.images else {}
+        after = new.images[reference].digests if reference in new.images else {}
+        for architecture in sorted(before.keys() | after.keys()):
+            was, now = before.get(architecture), after.get(architecture)
+            if was != now:
+                lines.append(f"{reference} {architecture}: {was or 'new'} -> {now or 'gone'}")
+    return lines
+
+
+def _shard(items: list[Item], shard: str | None) -> list[Item]:
+    """The I-th of N parts of a plan, `I/N`."""
+    if shard is None:
+        return items
+    number, _, of = shard.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise UsageError(f"--shard {shard!r} is no part of a whole; write I/N with 1 <= I <= N, for example 1/4")
+    return items[int(number) - 1 :: int(of)]

@@ -1,0 +1,122 @@
+"""The Docker engine: images by manifest digest, and pushing them.
+
+The containerd image store is needed: there an image's id is its manifest digest, the same after load, tag and push.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound
+
+from factory.errors import FactoryError, MachineError
+from factory.keys import LOCAL
+
+
+class EngineError(FactoryError):
+    """The engine refused."""
+
+
+@dataclass(frozen=True)
+class EngineImage:
+    """What the engine says of an image; `size` in bytes."""
+
+    digest: str
+    architecture: str
+    size: int
+    labels: Mapping[str, str]
+
+
+class Engine:
+    """A connection to the engine that docker's own environment names. Safe for use by several threads."""
+
+    def __init__(self) -> None:
+        self._threads = threading.local()
+        self._ready()
+
+    @property
+    def client(self) -> docker.DockerClient:
+        """A client of this thread's own: the SDK's are not made for sharing."""
+        if not hasattr(self._threads, "client"):
+            self._threads.client = docker.from_env(timeout=600)
+        client: docker.DockerClient = self._threads.client
+        return client
+
+    def _ready(self) -> None:
+        try:
+            self.client.ping()
+        except DockerException as error:
+            raise MachineError(
+                f"no Docker engine answers ({_last_line(error)}); start it, or run `scripts/engine up` here"
+            ) from None
+        if not self.has_containerd_store:
+            raise MachineError(
+                "the engine keeps images without their manifests, so what is tested could not be compared with what is "
+                'pushed; set {"features": {"containerd-snapshotter": true}} in its daemon.json and restart it'
+            )
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """What the engine says of itself."""
+        info: dict[str, Any] = self.client.info()
+        return info
+
+    @property
+    def has_containerd_store(self) -> bool:
+        """Whether image ids are manifest digests."""
+        return any("io.containerd.snapshotter" in value for _, value in self.info.get("DriverStatus") or ())
+
+    def finished(self) -> dict[str, str]:
+        """The digests of all finished images in the engine, by local name."""
+        found: dict[str, str] = {}
+        for image in self.client.api.images(filters={"reference": f"{LOCAL}/*"}):
+            for name in image.get("RepoTags") or ():
+                found[name] = image["Id"]
+        return found
+
+    def inspect(self, reference: str) -> EngineImage | None:
+        """An image by digest or name; None when it is not there."""
+        try:
+            raw = self.client.api.inspect_image(reference)  # type: ignore[no-untyped-call]
+        except ImageNotFound:
+            return None
+        return EngineImage(
+            digest=raw["Id"],
+            architecture=raw["Architecture"],
+            size=raw["Size"],
+            labels=raw["Config"].get("Labels") or {},
+        )
+
+    def push(self, digest: str, repository: str, tag: str) -> None:
+        """Pushes an image under a tag, layers and manifest.
+
+        Raises:
+            EngineError: the engine or the registry refused.
+        """
+        api = self.client.api
+        try:
+            api.tag(digest, repository, tag, force=True)
+            for message in api.push(repository, tag, stream=True, decode=True):
+                if error := message.get("error"):
+                    raise EngineError(f"{repository}:{tag}: {error}")
+        except APIError as error:
+            raise EngineError(f"{repository}:{tag}: {error.explanation}") from None
+        finally:
+            self._untag(f"{repository}:{tag}")
+
+    def _untag(self, reference: str) -> None:
+        """Lets go of a name that only the push needed; the image keeps its local one."""
+        try:
+            self.client.api.remove_image(reference, noprune=True)
+        except APIError:
+            return
+
+
+def _last_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return text[-1] if text else type(error).__name__

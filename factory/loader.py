@@ -1,0 +1,160 @@
+"""From the text of `matrix.toml` to a `Matrix`, or to all its errors at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import tomli
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from factory.consistency import inconsistencies
+from factory.describe import model_at
+from factory.errors import UsageError, did_you_mean, nearest
+from factory.matrix import SECTIONS, Matrix, Table
+from factory.problems import KeyPath, Problem
+from factory.toml_positions import line_of, positions
+
+Raw = Mapping[str, Any]
+
+_SOURCE = 'write { image = "registry/name:tag" } or { archive = { x86_64 = { url = …, sha256 = … } } }'
+
+
+class MatrixError(UsageError):
+    """A matrix that cannot be, with every reason. `problems` is sorted by line."""
+
+    def __init__(self, file: str, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.path)))
+        count = len(self.problems)
+        lines = [problem.text(file) for problem in self.problems]
+        lines.append(f"{file}: {count} error{'s' if count != 1 else ''}, nothing was done")
+        super().__init__("\n".join(lines))
+
+
+def load(file: Path) -> Matrix:
+    """Reads and checks a matrix file.
+
+    Raises:
+        UsageError: the file cannot be read.
+        MatrixError: it is not TOML, or not a matrix.
+    """
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}; name the matrix with --matrix FILE") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise MatrixError(str(file), [Problem((), "is not UTF-8 text", "save it as UTF-8", line)]) from None
+    return parse(text, str(file))
+
+
+def parse(text: str, file: str = "matrix.toml") -> Matrix:
+    """Checks the text of a matrix; `file` names it in messages.
+
+    Raises:
+        MatrixError: with all that is wrong.
+    """
+    raw = _toml(text, file)
+    matrix, problems = _validate(raw)
+    problems += inconsistencies(matrix, raw)
+    if problems:
+        found = positions(text)
+        raise MatrixError(file, [problem.at(line_of(problem.path, found)) for problem in problems])
+    return matrix
+
+
+def _toml(text: str, file: str) -> Raw:
+    try:
+        return tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
+        match = re.search(r"line (\d+)", str(error))
+        line = int(match[1]) if match else text.count("\n") + 1
+        reason = re.sub(r" \(at .*\)$", "", str(error))
+        problem = Problem((), f"is not TOML: {reason}", "see https://toml.io for the syntax", line)
+        raise MatrixError(file, [problem]) from None
+    except RecursionError:
+        raise MatrixError(file, [Problem((), "is not a matrix: it nests too deeply", "flatten it", 1)]) from None
+
+
+def _validate(raw: Raw) -> tuple[Matrix, list[Problem]]:
+    """The matrix, or what is left of it without its broken tables, and what is wrong with those."""
+    try:
+        return Matrix.model_validate(raw), []
+    except ValidationError as error:
+        problems = [_problem(detail, raw) for detail in error.errors(include_url=False)]
+        return _remainder(raw), problems
+
+
+def _remainder(raw: Raw) -> Matrix:
+    """Every named table that is sound on its own: enough to check what spans tables."""
+    sections: dict[str, Any] = {section: dict(_sound_tables(section, raw.get(section))) for section in SECTIONS}
+    return Matrix.model_construct(**sections)
+
+
+def _sound_tables(section: str, tables: object) -> Iterator[tuple[str, Table]]:
+    model = model_at((section, "*"))
+    if model is None or not isinstance(tables, Mapping):
+        return
+    for name, table in tables.items():
+        with suppress(ValidationError):
+            yield name, model.model_validate(table)
+
+
+def _problem(detail: ErrorDetails, raw: Raw) -> Problem:
+    context = detail.get("ctx", {})
+    path = _key_path(detail["loc"], raw) + tuple(context.get("at", ()))
+    kind, value = detail["type"], detail["input"]
+    if kind == "missing":
+        return Problem(path, "is missing", f"add `{path[-1]} = …`: {_meaning(path)}")
+    if kind == "extra_forbidden":
+        return Problem(path, "is no key of the matrix", did_you_mean(path[-1], _siblings(path)))
+    if kind == "enum":
+        known = [word.strip(" '") for word in re.split(r", | or ", context["expected"])]
+        close = nearest(str(value), known)
+        wish = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+        return Problem(path, f"{_shown(value)} is not one of {context['expected']}", wish)
+    if kind == "string_pattern_mismatch":
+        return Problem(path, f"{_shown(value)} has not the form of this key", _meaning(path))
+    if kind == "source":
+        return Problem(path, detail["msg"], _SOURCE)
+    if kind.endswith("_type"):
+        return Problem(path, f"{_shown(value)} is of the wrong type", f"{detail['msg'].lower()} ({_meaning(path)})")
+    return Problem(path, detail["msg"], _meaning(path))
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _key_path(location: tuple[int | str, ...], raw: object) -> KeyPath:
+    """pydantic's location as keys of the document: without the union tags and markers that it adds."""
+    path: list[str] = []
+    for index, part in enumerate(location):
+        last = index == len(location) - 1
+        if isinstance(raw, Mapping):
+            if part in raw:
+                path.append(str(part))
+                raw = raw[part]
+            elif last and part != "[key]":
+                path.append(str(part))
+        elif isinstance(raw, list) and isinstance(part, int) and part < len(raw):
+            path.append(str(part))
+            raw = raw[part]
+    return tuple(path)
+
+
+def _siblings(path: KeyPath) -> list[str]:
+    model = model_at(path[:-1])
+    return list(model.model_fields) if model else []
+
+
+def _meaning(path: KeyPath) -> str:
+    """What the key is for, from the model's own documentation."""
+    model = model_at(path[:-1])
+    field = model.model_fields.get(path[-1]) if model and path else None
+    return (field.description or "").replace("\n", " ") if field else "`factory schema` shows what may stand here"

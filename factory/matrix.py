@@ -1,0 +1,347 @@
+"""The matrix: what `matrix.toml` may say, as frozen models.
+
+These models are the loader's and, through `Matrix.model_json_schema()`, the editors' JSON Schema: one thing, so the two
+cannot drift apart. What spans several tables (a runtime's base must exist, say) is in `factory.consistency`.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+
+class Architecture(StrEnum):
+    """Lambda's names for the instruction sets it runs."""
+
+    X86_64 = "x86_64"
+    ARM64 = "arm64"
+
+    @property
+    def oci(self) -> str:
+        """The name of the OCI image specification (Go's GOARCH)."""
+        return {Architecture.X86_64: "amd64", Architecture.ARM64: "arm64"}[self]
+
+    @property
+    def platform(self) -> str:
+        """Docker's platform string."""
+        return f"linux/{self.oci}"
+
+
+class PackageManager(StrEnum):
+    """What installs RPMs in a base: yum on Amazon Linux 1 and 2, microdnf on 2023."""
+
+    YUM = "yum"
+    MICRODNF = "microdnf"
+
+
+class Variant(StrEnum):
+    """A run image executes a function; a build image compiles one."""
+
+    RUN = "run"
+    BUILD = "build"
+
+
+class Status(StrEnum):
+    """Where a runtime stands in its life on a given day."""
+
+    PREVIEW = "preview"
+    SUPPORTED = "supported"
+    DEPRECATED = "deprecated"
+    CREATE_BLOCKED = "create blocked"
+    UPDATE_BLOCKED = "update blocked"
+
+
+def _calendar_day(value: object) -> object:
+    """Takes a TOML date only: a quoted date is a string that nobody checked."""
+    if type(value) is not date:
+        raise PydanticCustomError(
+            "not_a_date",
+            "{value} is not a date; write an unquoted TOML date such as 2029-06-30",
+            {"value": repr(str(value))},
+        )
+    return value
+
+
+def _placeholders(value: str) -> str:
+    """Refuses unknown `{names}` in an environment value; see `PLACEHOLDERS`."""
+    try:
+        value.format_map(dict.fromkeys(PLACEHOLDERS, ""))
+    except (KeyError, ValueError, IndexError, AttributeError) as error:
+        raise PydanticCustomError(
+            "placeholder",
+            "unknown placeholder {what}; known: {known}",
+            {"what": str(error), "known": ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)},
+        ) from None
+    return value
+
+
+PLACEHOLDERS = ("runtime", "version", "major")
+"""What an environment value of a family may name: the runtime identifier, its version, the version's first number."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([._-][a-z0-9]+)*$", max_length=64)]
+"""A name that is also part of an image tag: lower case, digits, single separators."""
+
+PackageName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Reference = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9.-]+\.[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+:[A-Za-z0-9_][A-Za-z0-9._-]*$"),
+]
+"""An upstream image with its registry and tag: `public.ecr.aws/lambda/python:3.13`."""
+
+Repository = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
+Day = Annotated[date, BeforeValidator(_calendar_day)]
+EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+EnvironmentValue = Annotated[str, StringConstraints(pattern=r"^[^\n]*$"), AfterValidator(_placeholders)]
+Environment = dict[EnvironmentName, EnvironmentValue]
+Architectures = Annotated[tuple[Architecture, ...], Field(min_length=1)]
+
+
+class Table(BaseModel):
+    """What every table shares: frozen, no unknown keys, its documentation in the schema."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Publish(Table):
+    """Where images go and what their labels say."""
+
+    repository: Repository
+    """The repository that `push` writes to, unless --registry names another: `ghcr.io/lambda-factory/lambda`."""
+    source: Url
+    """Where the sources of the images are: the label org.opencontainers.image.source."""
+    vendor: str
+    """Who publishes the images: the label org.opencontainers.image.vendor."""
+    licenses: str
+    """SPDX expression: the label org.opencontainers.image.licenses."""
+
+
+class Environments(Table):
+    """The environment of the base images, which every runtime inherits."""
+
+    run: Environment = {}
+    """Variables of the run images."""
+    build: Environment = {}
+    """Variables that the build images have instead of, or beyond, those of the run images."""
+
+
+class User(Table):
+    """The account that Lambda's sandbox runs functions as."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]*$")]
+    """Login name, `sbx_user1051`."""
+    uid: Annotated[int, Field(ge=1, le=65534, strict=True)]
+    """User id."""
+    gid: Annotated[int, Field(ge=1, le=65534, strict=True)]
+    """Group id; a group of the same name is made."""
+
+
+class Base(Table):
+    """An Amazon Linux generation."""
+
+    title: str
+    """What people call it: `Amazon Linux 2023`."""
+    version: str
+    """Its VERSION_ID in /etc/os-release: `2023`."""
+    upstream: Reference
+    """The official image whose layers every image of this generation shares."""
+    package_manager: PackageManager
+    """`yum` or `microdnf`."""
+    architectures: Architectures
+    """The architectures that the upstream image exists for."""
+    user: User
+    """Who a run image's function runs as."""
+    groups: tuple[PackageName, ...] = ()
+    """Package groups of the build image; only yum knows groups."""
+    packages: tuple[PackageName, ...] = ()
+    """Packages of the build image."""
+    extras: tuple[Name, ...] = ()
+    """Extras of every build image on this base."""
+
+    @model_validator(mode="after")
+    def _groups_need_yum(self) -> Self:
+        if self.groups and self.package_manager is PackageManager.MICRODNF:
+            raise PydanticCustomError(
+                "groups",
+                "microdnf has no package groups; list the packages of {groups} in `packages` instead",
+                {"groups": ", ".join(map(repr, self.groups)), "at": ("groups",)},
+            )
+        return self
+
+
+class Extra(Table):
+    """A named piece of a build toolchain, declared once and used by name."""
+
+    summary: str
+    """One line for the catalogue."""
+    yum: tuple[PackageName, ...] = ()
+    """Its packages where the base has yum."""
+    microdnf: tuple[PackageName, ...] = ()
+    """Its packages where the base has microdnf."""
+
+    def packages(self, manager: PackageManager) -> tuple[str, ...]:
+        """The packages that bring this extra with the given package manager; empty when it is not to be had."""
+        return self.yum if manager is PackageManager.YUM else self.microdnf
+
+
+class Archive(Table):
+    """A file to download, worth nothing without its checksum."""
+
+    url: Url
+    """Where it is."""
+    sha256: Sha256
+    """What it must be, 64 hexadecimal digits."""
+
+
+class ImageSource(Table):
+    """A source that is an upstream image with `/var/lang` and `/var/runtime`."""
+
+    image: Reference
+    """The image's reference with its tag."""
+
+
+class ArchiveSource(Table):
+    """A source that is one tar archive per architecture, unpacked at `/`."""
+
+    archive: Annotated[dict[Architecture, Archive], Field(min_length=1)]
+    """Per architecture: address and checksum."""
+
+
+def _kind_of_source(value: object) -> str | None:
+    """Which kind of source a table is, told by its key; None where it names neither."""
+    if isinstance(value, Table):
+        return "archive" if isinstance(value, ArchiveSource) else "image"
+    if isinstance(value, dict):
+        return next((kind for kind in ("archive", "image") if kind in value), None)
+    return None
+
+
+Source = Annotated[
+    Annotated[ImageSource, Tag("image")] | Annotated[ArchiveSource, Tag("archive")],
+    Discriminator(
+        _kind_of_source,
+        custom_error_type="source",
+        custom_error_message="is no source",
+    ),
+]
+"""Where a runtime's `/var/lang` and `/var/runtime` come from."""
+
+
+class Family(Table):
+    """What the runtimes of one language share."""
+
+    title: str
+    """What people call it: `Python`."""
+    source: Repository | None = None
+    """Repository of the official images; a runtime's tag there is its version. Absent: the base is all there is."""
+    handler: Annotated[str, StringConstraints(min_length=1)]
+    """The handler when nobody names one."""
+    entrypoint: tuple[str, ...]
+    """Exec form of the run images' entrypoint."""
+    environment: Environment = {}
+    """Variables of run and build images, after the base's; may name {runtime}, {version} and {major}."""
+    build_environment: Environment = {}
+    """Variables of the build images alone."""
+    extras: tuple[Name, ...] = ()
+    """Extras of every build image of this family."""
+    smoke: Name
+    """The folder in `smoke/` with the handlers that the smoke tests invoke."""
+
+
+class Lifecycle(Table):
+    """AWS's published dates of a runtime. A date that is not known yet is left out."""
+
+    released: Day | None = None
+    """The first day of general availability."""
+    deprecated: Day | None = None
+    """From this day on: no security patches, no support."""
+    create_blocked: Day | None = None
+    """From this day on Lambda creates no function with it."""
+    update_blocked: Day | None = None
+    """From this day on Lambda updates no function with it."""
+    preview: bool = False
+    """Not generally available yet."""
+
+    @model_validator(mode="after")
+    def _released_first(self) -> Self:
+        if self.released and self.deprecated and self.deprecated < self.released:
+            raise PydanticCustomError(
+                "lifecycle",
+                "deprecated ({deprecated}) lies before released ({released}); exchange them or mend the wrong one",
+                {"deprecated": str(self.deprecated), "released": str(self.released), "at": ("deprecated",)},
+            )
+        return self
+
+    def status(self, today: date) -> Status:
+        """Where the runtime stands on a day."""
+        if self.preview:
+            return Status.PREVIEW
+        ends = (
+            (self.update_blocked, Status.UPDATE_BLOCKED),
+            (self.create_blocked, Status.CREATE_BLOCKED),
+            (self.deprecated, Status.DEPRECATED),
+        )
+        return next((status for day, status in ends if day and day <= today), Status.SUPPORTED)
+
+
+class Runtime(Table):
+    """A Lambda runtime identifier."""
+
+    base: Name
+    """The Amazon Linux generation it runs on."""
+    family: Name
+    """Its language."""
+    version: str
+    """The language's version as AWS writes it, `3.13`; the official image's tag unless `source` says otherwise."""
+    lifecycle: Lifecycle = Lifecycle()
+    """AWS's dates."""
+    source: Source | None = None
+    """Where `/var/lang` and `/var/runtime` come from, when it is not the family's repository."""
+    architectures: Architectures | None = None
+    """Fewer than its base has, when upstream has fewer."""
+
+    @property
+    def major(self) -> str:
+        """The version's first number."""
+        return self.version.partition(".")[0]
+
+
+class Matrix(Table):
+    """Every image that the factory makes."""
+
+    publish: Publish
+    """Where images go and what their labels say."""
+    environment: Environments = Environments()
+    """The environment of the base images."""
+    bases: Annotated[dict[Name, Base], Field(min_length=1)]
+    """The Amazon Linux generations."""
+    families: dict[Name, Family] = {}
+    """The languages."""
+    extras: dict[Name, Extra] = {}
+    """The named pieces of the build toolchains."""
+    runtimes: dict[Name, Runtime] = {}
+    """The Lambda runtimes."""
+
+
+SECTIONS: tuple[Literal["bases", "families", "extras", "runtimes"], ...] = (
+    "bases",
+    "families",
+    "extras",
+    "runtimes",
+)
+"""The keys of `Matrix` that hold named tables."""

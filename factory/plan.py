@@ -1,0 +1,114 @@
+"""The plan: for each selected image whether it is built, skipped or blocked, and why, in words. A pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from factory.images import Image
+from factory.keys import Inputs, InputsOf, local_name
+from factory.records import Record, Records
+
+
+class Action(StrEnum):
+    """What is done with an image."""
+
+    BUILD = "build"
+    TEST = "test"
+    PUSH = "push"
+    SKIP = "skip"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True)
+class Item:
+    """The plan for one image. `record` is the finished image that need not be built again."""
+
+    image: Image
+    action: Action
+    reason: str
+    record: Record | None = None
+
+
+@dataclass(frozen=True)
+class World:
+    """What is there already. `finished` maps local names in the engine to digests."""
+
+    records: Records
+    finished: Mapping[str, str]
+    tests_key: Callable[[Image], str]
+    repository: str
+    locked: bool = False
+
+
+def plan(images: Sequence[Image], inputs_of: InputsOf, world: World) -> list[Item]:
+    """One item an image, in the order given; parents must come before their children."""
+    items: dict[Image, Item] = {}
+    for image in images:
+        items[image] = _item(image, inputs_of, world, items)
+    return list(items.values())
+
+
+def current(image: Image, inputs: Inputs, world: World) -> Record | None:
+    """The record of a finished image that has these very inputs and is in the engine."""
+    digest = world.finished.get(local_name(image.name, inputs.key))
+    record = world.records.get(digest) if digest else None
+    return record if record and record.inputs_key == inputs.key else None
+
+
+def _item(image: Image, inputs_of: InputsOf, world: World, items: Mapping[Image, Item]) -> Item:
+    parent = items.get(image.parent) if image.parent else None
+    if parent and parent.action is Action.BLOCKED:
+        return Item(image, Action.BLOCKED, f"its parent {parent.image.name} is blocked")
+    if world.locked and (unlocked := inputs_of.unlocked(image)):
+        return Item(image, Action.BLOCKED, f"{', '.join(unlocked)} is not locked; run `factory lock`")
+    record = current(image, inputs_of(image), world)
+    if record is None:
+        return Item(image, Action.BUILD, _why_build(image, inputs_of(image), world, parent))
+    return _unfinished(image, record, world) or Item(image, Action.SKIP, "nothing changed", record)
+
+
+def _unfinished(image: Image, record: Record, world: World) -> Item | None:
+    """What a built image still lacks."""
+    if record.tests is None:
+        return Item(image, Action.TEST, "built, but not tested", record)
+    if record.tests.key != world.tests_key(image):
+        return Item(image, Action.TEST, "the smoke test changed", record)
+    if not record.tests.passed:
+        return Item(image, Action.TEST, "its smoke test failed", record)
+    if image.name not in record.pushed.get(world.repository, ()):
+        return Item(image, Action.PUSH, f"tested, but not in {world.repository}", record)
+    return None
+
+
+def _why_build(image: Image, inputs: Inputs, world: World, parent: Item | None) -> str:
+    before = world.records.latest(image.name)
+    if before is None:
+        return "never built"
+    if before.inputs_key == inputs.key:
+        return "built before, but gone from the engine"
+    return "; ".join(_differences(before.inputs, inputs, parent)) or "its inputs changed"
+
+
+def _differences(before: Inputs, now: Inputs, parent: Item | None) -> list[str]:
+    """Every input that is not what it was, in words."""
+    found = []
+    if before.dockerfile != now.dockerfile:
+        found.append("the Dockerfile changed")
+    if before.context != now.context:
+        found.append("the emulator changed")
+    for reference in sorted(before.upstreams.keys() | now.upstreams.keys()):
+        old, new = before.upstreams.get(reference, "nothing"), now.upstreams.get(reference, "nothing")
+        if old != new:
+            found.append(f"{reference} moved from {short(old)} to {short(new)}")
+    if before.parent != now.parent:
+        found.append(f"its parent {parent.image.name if parent else ''} changed")
+    elif before.epoch != now.epoch:
+        found.append("the lock's date moved")
+    return found
+
+
+def short(digest: str) -> str:
+    """A digest as people quote it."""
+    return digest.removeprefix("sha256:")[:12]

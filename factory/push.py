@@ -1,0 +1,163 @@
+"""Pushing what was tested, byte for byte, and letting tags name it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from factory.engine import Engine, EngineError
+from factory.errors import FactoryError
+from factory.files import exclusive
+from factory.images import Image
+from factory.matrix import Architecture
+from factory.records import Record
+from factory.references import Repository
+from factory.registry import (
+    DOCKER_INDEX,
+    DOCKER_MANIFEST,
+    MANIFESTS,
+    OCI_INDEX,
+    Manifest,
+    Registry,
+    RegistryError,
+)
+
+_PAUSES = (1.0, 3.0, 9.0)  # seconds before each further try of a push
+
+
+class NotTestedError(FactoryError):
+    """An image that no passed smoke test vouches for."""
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Pushes to one repository on a given day.
+
+    `architectures` tells which architectures a name without architecture may have: those its index is made of.
+    """
+
+    engine: Engine
+    registry: Registry
+    repository: Repository
+    architectures: Callable[[Image], tuple[Architecture, ...]]
+    today: date
+    build_dir: Path
+
+    def push(self, image: Image, record: Record, step: Callable[[str], None]) -> Record:
+        """Pushes a tested image and completes its set of tags; returns the record with the tags it has now.
+
+        Raises:
+            NotTestedError: its smoke test has not passed on this very digest.
+            RegistryError, EngineError, RegistryUnreachableError: after all tries.
+        """
+        if record.tests is None or not record.tests.passed:
+            raise NotTestedError(
+                f"{image.name}: not pushed, because no smoke test passed on {record.digest}; run `factory test`"
+            )
+        known = set(record.pushed.get(str(self.repository), ()))
+        manifest = self.registry.manifest(self.repository, image.name)
+        if manifest is None or manifest.digest != record.digest:
+            step(f"pushing {image.name}")
+            manifest = self._push_layers(image, record)
+        _check(image, record, manifest)
+        dated = next((tag for tag in known if tag.endswith(f"-{image.name}")), None)
+        tags = {image.name, dated or self._tag_with_date(image, manifest)}
+        step(f"index {image.stem}")
+        self._update_index(image)
+        return replace(record, pushed={**record.pushed, str(self.repository): sorted(tags | {image.stem})})
+
+    def _push_layers(self, image: Image, record: Record) -> Manifest:
+        for pause in (*_PAUSES, None):
+            try:
+                self.engine.push(record.digest, str(self.repository), image.name)
+                break
+            except EngineError as error:
+                if pause is None or _is_final(str(error)):
+                    raise
+                time.sleep(pause)
+        manifest = self.registry.manifest(self.repository, image.name)
+        if manifest is None:
+            raise RegistryError(f"{self.repository}:{image.name}: pushed, but the registry does not have it")
+        return manifest
+
+    def _tag_with_date(self, image: Image, manifest: Manifest) -> str:
+        """The first tag of today that is free, or this image's already: a dated tag is never moved."""
+        for tag in _dated_tags(image, self.today):
+            present = self.registry.manifest(self.repository, tag)
+            if present is None:
+                self.registry.put(self.repository, tag, manifest)
+                return tag
+            if present.digest == manifest.digest:
+                return tag
+        raise AssertionError("unreachable: the numbering has no end")
+
+    def _update_index(self, image: Image) -> None:
+        """Lets the name without architecture list every architecture that the registry has."""
+        with exclusive(self.build_dir / "locks" / f"index-{image.stem}.lock"):
+            members = [
+                (architecture, manifest)
+                for architecture in self.architectures(image)
+                if (manifest := self.registry.manifest(self.repository, f"{image.stem}-{architecture}"))
+            ]
+            new = index(members)
+            old = self.registry.manifest(self.repository, image.stem)
+            if old and (lost := _architectures(old) - _architectures(new)):
+                raise RegistryError(
+                    f"{self.repository}:{image.stem} would lose {', '.join(sorted(lost))}: its tag "
+                    f"{image.stem}-… is gone; push it again, or delete the index first if that is meant"
+                )
+            if old is None or old.digest != new.digest:
+                self.registry.put(self.repository, image.stem, new)
+
+
+def index(members: list[tuple[Architecture, Manifest]]) -> Manifest:
+    """The index of single-architecture manifests; equal members give equal bytes."""
+    of_docker = all(manifest.media_type == DOCKER_MANIFEST for _, manifest in members)
+    document = {
+        "schemaVersion": 2,
+        "mediaType": DOCKER_INDEX if of_docker else OCI_INDEX,
+        "manifests": [
+            {
+                "mediaType": manifest.media_type,
+                "digest": manifest.digest,
+                "size": len(manifest.content),
+                "platform": {"architecture": architecture.oci, "os": "linux"},
+            }
+            for architecture, manifest in members
+        ],
+    }
+    return Manifest(str(document["mediaType"]), json.dumps(document, separators=(",", ":")).encode())
+
+
+def _check(image: Image, record: Record, manifest: Manifest) -> None:
+    """What the registry holds must be what was tested, and something that Lambda takes."""
+    if manifest.digest != record.digest:
+        raise RegistryError(f"{image.name}: {record.digest} was tested, but the registry holds {manifest.digest}")
+    if manifest.media_type not in MANIFESTS:
+        raise RegistryError(
+            f"{image.name}: the registry holds a {manifest.media_type}; Lambda takes image manifests only"
+        )
+
+
+def _dated_tags(image: Image, day: date) -> Iterator[str]:
+    yield image.dated_tag(day)
+    for number in count(2):
+        yield f"{day:%Y%m%d}.{number}-{image.name}"
+
+
+def _architectures(manifest: Manifest) -> set[str]:
+    if not manifest.is_index:
+        return set()
+    entries: list[dict[str, Any]] = manifest.json()["manifests"]
+    return {entry.get("platform", {}).get("architecture", "") for entry in entries}
+
+
+def _is_final(message: str) -> bool:
+    """Whether trying again is pointless: the registry knows us and said no."""
+    return any(word in message.lower() for word in ("denied", "unauthorized", "forbidden"))

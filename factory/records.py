@@ -1,0 +1,127 @@
+"""Records: what is known of an image by digest, one JSON file each in `build/records/`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from factory.files import write_text
+from factory.keys import Inputs
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check of a smoke test. `message` says what was wrong; empty when it passed."""
+
+    name: str
+    passed: bool
+    seconds: float
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """A whole smoke test. `key` is the fingerprint of the checks and handlers that ran."""
+
+    key: str
+    finished: str
+    checks: tuple[CheckResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """All checks passed, and there was one at all: an image for which no check ran has failed."""
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of an image. Times are UTC in ISO 8601, sizes bytes."""
+
+    digest: str
+    media_type: str
+    name: str
+    inputs_key: str
+    inputs: Inputs
+    built: str
+    build_seconds: float
+    size: int
+    packages: tuple[str, ...] = ()
+    tests: TestResult | None = None
+    pushed: dict[str, list[str]] = field(default_factory=dict)
+    """By repository: the tags that were seen there with this digest."""
+
+
+class Records:
+    """The records of a build directory, read once. A damaged file counts as missing and is told by `damaged`."""
+
+    def __init__(self, build_dir: Path) -> None:
+        self._folder = build_dir / "records"
+        self.damaged: list[Path] = []
+        self._by_digest = {record.digest: record for record in self._read()}
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(sorted(self._by_digest.values(), key=lambda record: record.built))
+
+    def get(self, digest: str) -> Record | None:
+        """The record of a digest."""
+        return self._by_digest.get(digest)
+
+    def latest(self, name: str) -> Record | None:
+        """The youngest record of an image name."""
+        return next((record for record in reversed(list(self)) if record.name == name), None)
+
+    def with_key(self, inputs_key: str) -> list[Record]:
+        """The records of these very inputs, youngest first."""
+        return [record for record in reversed(list(self)) if record.inputs_key == inputs_key]
+
+    def save(self, record: Record) -> Record:
+        """Writes a record, whole or not at all."""
+        self._by_digest[record.digest] = record
+        write_text(self._file(record.digest), json.dumps({"format": _FORMAT, **asdict(record)}, indent=1) + "\n")
+        return record
+
+    def refresh(self, digest: str) -> Record | None:
+        """Reads one record again, which another run may have written meanwhile."""
+        record = self._parse(self._file(digest))
+        if record:
+            self._by_digest[digest] = record
+        return record
+
+    def reload(self) -> None:
+        """Reads all records again."""
+        self._by_digest = {record.digest: record for record in self._read()}
+
+    def _file(self, digest: str) -> Path:
+        return self._folder / f"{digest.replace(':', '-')}.json"
+
+    def _read(self) -> Iterator[Record]:
+        for file in sorted(self._folder.glob("sha256-*.json")):
+            if record := self._parse(file):
+                yield record
+
+    def _parse(self, file: Path) -> Record | None:
+        try:
+            return _record(json.loads(file.read_bytes()))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, KeyError):
+            self.damaged.append(file)
+            return None
+
+
+def _record(document: dict[str, Any]) -> Record:
+    if document.pop("format") != _FORMAT:
+        raise ValueError("another format")
+    tests = document.pop("tests")
+    record = Record(**{**document, "inputs": Inputs.parse(document["inputs"]), "packages": tuple(document["packages"])})
+    return replace(record, tests=_tests(tests)) if tests else record
+
+
+def _tests(document: dict[str, Any]) -> TestResult:
+    checks = tuple(CheckResult(**check) for check in document["checks"])
+    return TestResult(document["key"], document["finished"], checks)

@@ -1,0 +1,45 @@
+"""Names of images and repositories, taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Repository:
+    """`HOST/NAME`, split."""
+
+    host: str
+    name: str
+
+    @staticmethod
+    def parse(text: str) -> Repository:
+        """Splits `127.0.0.1:5000/factory/lambda`."""
+        host, _, name = text.partition("/")
+        return Repository(host, name)
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.name}"
+
+    @property
+    def url(self) -> str:
+        """The repository's root in the distribution API."""
+        return f"{_scheme(self.host)}://{self.host}/v2/{self.name}"
+
+
+def split_reference(reference: str) -> tuple[str, str, str]:
+    """`host/name:tag` as host, name and tag."""
+    host, _, rest = reference.partition("/")
+    name, _, tag = rest.rpartition(":")
+    return host, name, tag
+
+
+def mirrored(host: str, mirrors: Mapping[str, str]) -> str:
+    """Where to ask for what `host` holds."""
+    return mirrors.get(host, host)
+
+
+def _scheme(host: str) -> str:
+    name = host.rpartition(":")[0] or host
+    return "http" if name in ("localhost", "[::1]") or name.startswith("127.") else "https"

@@ -1,0 +1,210 @@
+"""Building, testing and pushing the selected images as a stream: what `build`, `test`, `push` and `release` do."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from types import FrameType
+
+from factory import pipeline
+from factory.errors import ExitCode, FactoryError, Interrupted, UsageError
+from factory.files import exclusive
+from factory.images import Image
+from factory.keys import local_name
+from factory.pipeline import Graph, Outcome, Step, Task
+from factory.progress import Progress, State, choose
+from factory.records import Record
+from factory.registry import RegistryUnreachableError
+from factory.session import Session
+from factory.smoke.checks import Subject
+from factory.smoke.container import clear_orphans, clear_own
+from factory.smoke.packages import installed_packages
+from factory.smoke.recipe import recipe, tests_key
+from factory.smoke.suite import SmokeFailedError, run_checks
+
+_WORKING = {Step.BUILD: State.BUILDING, Step.TEST: State.TESTING, Step.PUSH: State.PUSHING}
+_DONE = {Step.BUILD: State.BUILT, Step.TEST: State.TESTED, Step.PUSH: State.PUSHED}
+
+
+class NotBuiltError(FactoryError):
+    """A step was asked for that needs an image which is not there."""
+
+
+@dataclass
+class Report:
+    """How the run ended for each selected image: its record, what failed, and what was done anew."""
+
+    outcome: Outcome
+    records: dict[Image, Record]
+    changed: set[Task] = field(default_factory=set)
+
+
+@dataclass
+class Run:
+    """One run over the selected images of a session."""
+
+    session: Session
+    progress: Progress
+    steps: tuple[Step, ...]
+    records: dict[Image, Record] = field(default_factory=dict)
+    changed: set[Task] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def work(self, task: Task) -> None:
+        """Does one task unless it is done already; two runs never do the same one at once."""
+        step = {Step.BUILD: self._build, Step.TEST: self._test, Step.PUSH: self._push}[task.step]
+        name = task.image.name
+        try:
+            with exclusive(self.session.options.build_dir / "locks" / f"{name}.lock"):
+                self.session.processes.check()
+                did = step(task.image)
+        except Interrupted:
+            raise
+        except Exception as error:
+            # A cancelled step fails in whatever way its tools do: that is no verdict on the image.
+            self.session.processes.check()
+            self.progress.state(name, State.FAILED, str(task.step))
+            if not isinstance(error, FactoryError):
+                raise FactoryError(f"{name}: {task.step} failed: {type(error).__name__}: {error}") from error
+            raise
+        if did:
+            with self._lock:
+                self.changed.add(task)
+        self.progress.state(name, _DONE[task.step] if did else State.UNCHANGED, "" if did else f"{task.step}")
+
+    def _begin(self, image: Image, step: Step) -> Callable[[str], None]:
+        self.progress.state(image.name, _WORKING[step])
+        return lambda text: self.progress.step(image.name, text)
+
+    def _build(self, image: Image) -> bool:
+        if self._current(image):
+            return False
+        record = self.session.builder.build(image, self._begin(image, Step.BUILD))
+        self._keep(image, self.session.records.save(record))
+        return True
+
+    def _test(self, image: Image) -> bool:
+        session, record = self.session, self._needed(image)
+        if record.tests and record.tests.passed and record.tests.key == tests_key(session.matrix, image):
+            return False
+        subject = self._subject(image, record)
+        result = run_checks(subject, self._begin(image, Step.TEST))
+        session.processes.check()
+        tested = replace(record, tests=result, packages=record.packages or installed_packages(subject))
+        self._keep(image, session.records.save(tested))
+        if not result.passed:
+            raise SmokeFailedError(image, result)
+        return True
+
+    def _push(self, image: Image) -> bool:
+        record = self._needed(image)
+        pushed = self.session.publisher.push(image, record, self._begin(image, Step.PUSH))
+        self._keep(image, self.session.records.save(pushed))
+        return pushed.pushed != record.pushed
+
+    def _subject(self, image: Image, record: Record) -> Subject:
+        session = self.session
+        found = session.engine.inspect(record.digest)
+        if found is None:
+            raise NotBuiltError(f"{image.name}: {record.digest} is gone from the engine; run `factory build`")
+        peer = pipeline.run_peer(image)
+        peer_record = self._current(peer) if peer else None
+        return Subject(
+            matrix=session.matrix,
+            image=image,
+            record=record,
+            found=found,
+            client=session.engine.client,
+            recipe=recipe(session.matrix.families[image.family].smoke) if image.family else None,
+            peer=peer_record.digest if peer_record else None,
+        )
+
+    def _needed(self, image: Image) -> Record:
+        record = self._current(image)
+        if record is None:
+            raise NotBuiltError(f"{image.name}: not built with the present inputs; run `factory build {image.name}`")
+        return record
+
+    def _current(self, image: Image) -> Record | None:
+        """The finished image with the present inputs, if there is one, as another run may just have left it."""
+        inputs_key = self.session.inputs_of(image).key
+        found = self.session.engine.inspect(local_name(image.name, inputs_key))
+        record = self.session.records.refresh(found.digest) if found else None
+        if record is None or record.inputs_key != inputs_key:
+            return None
+        self._keep(image, record)
+        return record
+
+    def _keep(self, image: Image, record: Record) -> None:
+        with self._lock:
+            self.records[image] = record
+
+
+def run(session: Session, steps: tuple[Step, ...]) -> Report:
+    """Runs the steps for the selected images.
+
+    Raises:
+        Interrupted: by the user; all that was complete is kept.
+        MachineError: the engine or the registry does not answer.
+        UsageError: with --locked, a reference has no digest.
+    """
+    tasks = pipeline.graph(session.selected, session.ancestors, steps)
+    _prepare(session, steps)
+    _check_lock(session, tasks)
+    names = list(dict.fromkeys(task.image.name for task in tasks))
+    with choose(names, session.options.quiet, session.options.verbose) as progress, _interruptible(session):
+        this = Run(session, progress, steps)
+        outcome = pipeline.run(tasks, this.work, session.options.jobs)
+        for task, cause in outcome.blocked.items():
+            progress.state(task.image.name, State.BLOCKED, f"{cause.name} failed")
+    unreachable = [e for e in outcome.failed.values() if isinstance(e, RegistryUnreachableError)]
+    if unreachable and len(unreachable) == len(outcome.failed):
+        raise unreachable[0]
+    return Report(outcome, this.records, this.changed)
+
+
+def _prepare(session: Session, steps: tuple[Step, ...]) -> None:
+    """All that can be found wrong before the first image is worked on."""
+    if Step.TEST in steps:
+        session.check_recipes()
+    if Step.BUILD in steps:
+        session.write_rendered()
+        session.compile_emulator()
+        (session.options.build_dir / "empty").mkdir(parents=True, exist_ok=True)
+    clear_orphans(session.engine.client)
+
+
+def _check_lock(session: Session, tasks: Graph) -> None:
+    """An unlocked reference is told once; with --locked it ends the run."""
+    unlocked = session.unlocked({task.image for task in tasks if task.step is Step.BUILD})
+    if not unlocked:
+        return
+    told = f"{', '.join(unlocked)}: no digest in {session.options.lock}"
+    if session.options.locked:
+        raise UsageError(f"{told}; run `factory lock`")
+    print(f"warning: {told}, so whatever the tag means now is used; `factory lock` pins it", file=sys.stderr)
+
+
+@contextmanager
+def _interruptible(session: Session) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the engine's work too, then the run; a second one changes nothing."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        session.processes.cancel()
+        threading.Thread(target=lambda: clear_own(session.engine.client), daemon=True).start()
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def exit_code(report: Report) -> ExitCode:
+    """0 when everything was done, else 1."""
+    return ExitCode.DONE if report.outcome.ok else ExitCode.IMAGE_FAILED

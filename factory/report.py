@@ -1,0 +1,107 @@
+"""What a run leaves: a table for people, JUnit XML for CI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+from factory.files import write_text
+from factory.images import Image
+from factory.pipeline import Step, Task
+from factory.records import Record
+from factory.release import Report
+from factory.tables import megabytes, table
+
+
+def run_table(images: list[Image], report: Report) -> str:
+    """One line an image: its digest, size, checks, and how it ended."""
+    rows = []
+    for image in images:
+        record = report.records.get(image)
+        rows.append(
+            (
+                image.name,
+                record.digest.removeprefix("sha256:")[:12] if record else "-",
+                megabytes(record.size) if record else "-",
+                _checks(record),
+                _ending(image, report),
+            )
+        )
+    return table(("IMAGE", "DIGEST", "SIZE", "CHECKS", "OUTCOME"), rows)
+
+
+def failures_text(report: Report) -> str:
+    """Every failure with its last lines, then what it kept from being done."""
+    lines = [str(error) for error in report.outcome.failed.values()]
+    blocked: dict[Image, list[str]] = {}
+    for task, cause in report.outcome.blocked.items():
+        if task.image != cause:
+            blocked.setdefault(cause, []).append(task.image.name)
+    lines += [
+        f"{cause.name} failed, so these were not finished: {', '.join(dict.fromkeys(names))}"
+        for cause, names in blocked.items()
+    ]
+    return "\n".join(lines)
+
+
+def write_junit(file: Path, records: Mapping[Image, Record], report: Report) -> None:
+    """JUnit XML: a suite an image, a case a check; an image without any check is a suite that failed."""
+    root = Xml.Element("testsuites")
+    for image, record in sorted(records.items(), key=lambda item: item[0].name):
+        if record.tests:
+            _suite(root, image, record)
+    for task, error in report.outcome.failed.items():
+        if task.step is Step.BUILD:
+            suite = Xml.SubElement(root, "testsuite", name=task.image.name, tests="1", failures="1")
+            case = Xml.SubElement(suite, "testcase", classname=task.image.name, name="build")
+            Xml.SubElement(case, "failure", message="the build failed").text = _clean(str(error))
+    write_text(file, Xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
+
+
+def _suite(root: Xml.Element, image: Image, record: Record) -> None:
+    assert record.tests
+    checks = record.tests.checks
+    failures = sum(not check.passed for check in checks) + (not checks)
+    suite = Xml.SubElement(
+        root,
+        "testsuite",
+        name=image.name,
+        tests=str(len(checks) or 1),
+        failures=str(failures),
+        time=f"{sum(check.seconds for check in checks):.3f}",
+        timestamp=record.tests.finished,
+    )
+    for check in checks:
+        case = Xml.SubElement(suite, "testcase", classname=image.name, name=check.name, time=f"{check.seconds:.3f}")
+        if not check.passed:
+            failure = Xml.SubElement(case, "failure", message=_clean(check.message.splitlines()[0]))
+            failure.text = _clean(check.message)
+    if not checks:
+        case = Xml.SubElement(suite, "testcase", classname=image.name, name="any check")
+        Xml.SubElement(case, "failure", message="no check ran")
+
+
+def _checks(record: Record | None) -> str:
+    if record is None or record.tests is None:
+        return "-"
+    checks = record.tests.checks
+    return f"{sum(check.passed for check in checks)}/{len(checks)}"
+
+
+def _ending(image: Image, report: Report) -> str:
+    failed = next((task for task in report.outcome.failed if task.image == image), None)
+    if failed:
+        return f"{failed.step} failed"
+    if cause := next((cause for task, cause in report.outcome.blocked.items() if task.image == image), None):
+        return f"blocked by {cause.name}"
+    did = [word for step, word in _DID.items() if Task(image, step) in report.changed]
+    return ", ".join(did) or "unchanged"
+
+
+_DID = {Step.BUILD: "built", Step.TEST: "tested", Step.PUSH: "pushed"}
+
+
+def _clean(text: str) -> str:
+    """Without what XML cannot hold: terminal colours and other control characters."""
+    return "".join(char for char in text if char in "\t\n" or ord(char) >= 32)

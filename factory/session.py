@@ -1,0 +1,151 @@
+"""One run of the factory: each part made when first asked for, from the user's options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from factory import lock, plan
+from factory.bake import bake_file
+from factory.contexts import Contexts
+from factory.emulator import compile_all, context_key
+from factory.files import write_if_changed
+from factory.images import Image, expand, select, with_ancestors
+from factory.keys import InputsOf
+from factory.loader import load
+from factory.matrix import Architecture, Matrix
+from factory.options import Options
+from factory.process import Processes
+from factory.records import Records
+from factory.references import Repository
+from factory.render import Renderer
+from factory.smoke.recipe import recipe, tests_key
+
+if TYPE_CHECKING:
+    from factory.build import Builder
+    from factory.engine import Engine
+    from factory.push import Publisher
+
+
+class Session:
+    """Everything that a command may need. Nothing is loaded, started or asked before it is used."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.processes = Processes()
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        """The checked matrix."""
+        return load(self.options.matrix)
+
+    @cached_property
+    def lock(self) -> lock.Lock:
+        """The lock as it stands."""
+        return lock.read(self.options.lock)
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        """The Dockerfiles."""
+        return Renderer(self.matrix)
+
+    @cached_property
+    def inputs_of(self) -> InputsOf:
+        """The inputs of every image."""
+        return InputsOf(self.renderer, self.lock, context_key())
+
+    @cached_property
+    def contexts(self) -> Contexts:
+        """Where the names in the Dockerfiles lead."""
+        return Contexts(self.renderer, self.inputs_of, self.options.mirrors)
+
+    @cached_property
+    def selected(self) -> list[Image]:
+        """The images that the selectors name."""
+        return select(expand(self.matrix), self.options.selection)
+
+    @cached_property
+    def ancestors(self) -> list[Image]:
+        """What the selected images are built from, or tested with, and that is not selected itself."""
+        from factory.pipeline import run_peer
+
+        peers = [peer for image in self.selected if (peer := run_peer(image))]
+        wanted = with_ancestors([*self.selected, *peers])
+        return [image for image in wanted if image not in set(self.selected)]
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine, answering and fit."""
+        from factory.engine import Engine
+
+        return Engine()
+
+    @cached_property
+    def records(self) -> Records:
+        """The records of the build directory."""
+        return Records(self.options.build_dir)
+
+    @cached_property
+    def repository(self) -> Repository:
+        """Where images go."""
+        return Repository.parse(self.options.registry or self.matrix.publish.repository)
+
+    @cached_property
+    def builder(self) -> Builder:
+        """What builds."""
+        from factory.build import Builder
+
+        return Builder(self.engine, self.processes, self.contexts, self.options.build_dir, self.options.builder)
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """What pushes."""
+        from factory.push import Publisher
+        from factory.registry import Registry
+
+        return Publisher(
+            self.engine, Registry(), self.repository, self.architectures, self.today, self.options.build_dir
+        )
+
+    @property
+    def today(self) -> date:
+        """The day of dated tags, UTC."""
+        return datetime.now(UTC).date()
+
+    def architectures(self, image: Image) -> tuple[Architecture, ...]:
+        """The architectures that an image's name without architecture stands for."""
+        return tuple(other.architecture for other in expand(self.matrix) if other.stem == image.stem)
+
+    def world(self) -> plan.World:
+        """What is there already: asked anew at every call."""
+        self.records.reload()
+        return plan.World(
+            records=self.records,
+            finished=self.engine.finished(),
+            tests_key=lambda image: tests_key(self.matrix, image),
+            repository=str(self.repository),
+            locked=self.options.locked,
+        )
+
+    def unlocked(self, images: Iterable[Image]) -> list[str]:
+        """The references of these images that the lock has no digest for, sorted."""
+        return sorted({reference for image in images for reference in self.inputs_of.unlocked(image)})
+
+    def write_rendered(self) -> None:
+        """Puts all Dockerfiles and the bake file into the build directory."""
+        for stem, text in self.renderer.all().items():
+            write_if_changed(self.options.build_dir / "dockerfiles" / stem / "Dockerfile", text)
+        bake = bake_file(expand(self.matrix), self.contexts, self.matrix.publish.repository)
+        write_if_changed(self.options.build_dir / "docker-bake.json", bake)
+
+    def compile_emulator(self) -> None:
+        """Makes the emulator's binaries where they are missing or old."""
+        compile_all(self.options.build_dir)
+
+    def check_recipes(self) -> None:
+        """Finds a missing or broken recipe before hours of building, not after."""
+        for image in self.selected:
+            if image.family:
+                recipe(self.matrix.families[image.family].smoke)

@@ -1,0 +1,1 @@
+"""The smoke test: invocations of a finished image, checked."""

@@ -1,0 +1,271 @@
+"""The checks: each invokes the image and compares what comes back with what the matrix says.
+
+A check is a function of a `Subject`; it returns nothing when all is well, and raises `CheckFailedError` with what it
+saw when not.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import docker
+
+from factory.engine import EngineImage
+from factory.images import Image
+from factory.matrix import Matrix, Variant
+from factory.records import Record
+from factory.registry import MANIFESTS
+from factory.smoke.container import Mounts, Outcome, Runner
+from factory.smoke.recipe import FOLDER, Recipe
+
+
+class CheckFailedError(Exception):
+    """What was wrong, with what was seen."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The image under test. `peer` is the digest of the run image that belongs to a build image."""
+
+    matrix: Matrix
+    image: Image
+    record: Record
+    found: EngineImage
+    client: docker.DockerClient
+    recipe: Recipe | None = None
+    peer: str | None = None
+
+    def runner(self, task: Path | None = None, layer: Path | None = None) -> Runner:
+        """Containers of the image with folders mounted read-only."""
+        return Runner(self.client, self.record.digest, self.image.architecture.platform, Mounts(task, layer))
+
+    @property
+    def folder(self) -> Path:
+        """The family's folder of handlers."""
+        assert self.image.family is not None
+        return FOLDER / self.matrix.families[self.image.family].smoke
+
+
+Check = Callable[[Subject], None]
+
+_CONTEXT = {
+    "AWS_LAMBDA_FUNCTION_NAME": "smoke-test",
+    "AWS_LAMBDA_FUNCTION_VERSION": "7",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+    "AWS_LAMBDA_FUNCTION_INVOKED_ARN": "arn:aws:lambda:eu-central-1:123456789012:function:smoke-test:7",
+    "AWS_LAMBDA_FUNCTION_TIMEOUT": "120",
+}
+_SAID = "a line that the handler prints"
+
+
+def manifest_is_plain(subject: Subject) -> None:
+    """Lambda takes a single image manifest and refuses an index."""
+    _equal("the manifest's media type is an image's", subject.record.media_type in MANIFESTS, True)
+    _equal("the image's architecture", subject.found.architecture, subject.image.architecture.oci)
+
+
+def emulator_is_entrypoint(subject: Subject) -> None:
+    """A base run image can do one thing: tell in one line that it has no bootstrap to start."""
+    outcome = subject.runner().once(["handler", "{}"])
+    _expect(
+        "the emulator says that there is no bootstrap",
+        "bootstrap" in outcome.stderr + outcome.stdout,
+        outcome,
+    )
+    _expect("its exit status is not 0", outcome.status != 0, outcome)
+
+
+def result_is_last_line(subject: Subject) -> None:
+    """One JSON result on the last line of stdout; what the function prints, and the log lines, on stderr."""
+    event = {"do": "describe", "say": _SAID, "text": "ünïcödé"}
+    outcome = _invoke(subject, event)
+    _equal("the event as the handler saw it", outcome.result["event"], event)
+    _equal("lines on stdout", len(outcome.stdout.strip().splitlines()), 1)
+    for part in ("START RequestId: ", _SAID, "END RequestId: ", "REPORT RequestId: "):
+        _expect(f"stderr has {part!r}", part in outcome.stderr, outcome)
+
+
+def surroundings_are_declared(subject: Subject) -> None:
+    """Version, architecture, user, working directory and layer are what the matrix says; /var/task is read-only."""
+    with tempfile.TemporaryDirectory() as layer:
+        Path(layer).chmod(0o755)
+        (Path(layer) / "layer.txt").write_text("from the layer")
+        seen = _invoke(subject, {"do": "describe"}, layer=Path(layer)).result
+    user = subject.matrix.bases[subject.image.base].user
+    machine = {"x86_64": "x86_64", "arm64": "aarch64"}[subject.image.architecture]
+    _version(subject, str(seen["version"]))
+    _equal("the machine", seen["machine"], machine)
+    _equal("the user id", seen["uid"], user.uid)
+    _equal("the group id", seen["gid"], user.gid)
+    _equal("the working directory", seen["cwd"], "/var/task")
+    _equal("whether /var/task can be written to", seen["writable"], False)
+    _equal("the layer's file in /opt", seen["layer"], "from the layer")
+
+
+def context_arrives(subject: Subject) -> None:
+    """What AWS_LAMBDA_FUNCTION_* says is what the handler's context holds."""
+    seen = _invoke(subject, {"do": "describe"}, environment=_CONTEXT).result["context"]
+    _equal("the function's name", seen["name"], "smoke-test")
+    _equal("the function's version", str(seen["version"]), "7")
+    _equal("the memory size", str(seen["memory"]), "512")
+    _equal("the invoked ARN", seen["arn"], _CONTEXT["AWS_LAMBDA_FUNCTION_INVOKED_ARN"])
+    _equal("a request id of 36 characters", len(seen["request_id"]), 36)
+    _expect_value("the remaining time fits the timeout", 0 < seen["remaining_ms"] <= 120_000, seen["remaining_ms"])
+
+
+def event_by_variable(subject: Subject) -> None:
+    """The event may come in AWS_LAMBDA_EVENT_BODY."""
+    event = {"do": "describe", "from": "variable"}
+    outcome = _function(subject).once([_handler(subject)], {"AWS_LAMBDA_EVENT_BODY": json.dumps(event)})
+    _equal("the event as the handler saw it", _result(outcome)["event"], event)
+
+
+def event_by_stdin(subject: Subject) -> None:
+    """The event may come by stdin, and be larger than any argument list."""
+    event = {"do": "describe", "from": "stdin", "padding": "x" * 300_000}
+    outcome = _function(subject).once(
+        [_handler(subject)], {"DOCKER_LAMBDA_USE_STDIN": "1"}, stdin=json.dumps(event).encode()
+    )
+    _equal("the event's length as the handler saw it", len(_result(outcome)["event"]["padding"]), 300_000)
+
+
+def error_is_told(subject: Subject) -> None:
+    """A handler's error gives exit status 1, and its type and message as the result."""
+    assert subject.recipe
+    outcome = _function(subject).once([_handler(subject), '{"do": "fail"}'])
+    _equal("the exit status", outcome.status, 1)
+    _expect("the result is an object", isinstance(outcome.result, dict), outcome)
+    _equal("the error's type", outcome.result.get("errorType"), subject.recipe.error_type)
+    _equal("the error's message", outcome.result.get("errorMessage"), "told to fail")
+
+
+def api_server_answers(subject: Subject) -> None:
+    """RequestResponse, Event and DryRun over a published port; a second invocation meets the same process."""
+    with _function(subject).server([_handler(subject)], {}) as server:
+        dry = server.invoke({}, "DryRun")
+        _equal("the status of a DryRun", (dry.status, dry.body), (204, b""))
+        first = server.invoke({"do": "describe", "n": 1}, headers={"X-Amz-Log-Type": "Tail"})
+        _equal("the status of a RequestResponse", first.status, 200)
+        _expect_value("the log's tail comes with it", "X-Amz-Log-Result" in first.headers, dict(first.headers))
+        event = server.invoke({"do": "describe"}, "Event")
+        _equal("the status of an Event", (event.status, event.body), (202, b""))
+        failed = server.invoke({"do": "fail"})
+        _equal("X-Amz-Function-Error of a failure", failed.headers.get("X-Amz-Function-Error"), "Unhandled")
+        second = server.invoke({"do": "describe", "n": 2})
+    _equal("the process of the second invocation", second.result["process"], first.result["process"])
+    _expect_value("it was invoked in between", second.result["count"] > first.result["count"], second.result)
+
+
+def toolchain_is_there(subject: Subject) -> None:
+    """A build image is root's and has the tools that its family names."""
+    tools = subject.recipe.tools if subject.recipe else ("gcc", "make", "zip")
+    script = "id -u; for tool in {}; do command -v $tool >/dev/null || echo missing: $tool; done".format(
+        " ".join(tools)
+    )
+    outcome = subject.runner().once(["-c", script], entrypoint="/bin/bash")
+    _expect("root, and no tool missing", (outcome.status, outcome.stdout) == (0, "0\n"), outcome)
+
+
+def native_code_runs(subject: Subject) -> None:
+    """What the build image compiles runs in the matching run image."""
+    assert subject.recipe
+    _expect_value("the matching run image is there", subject.peer is not None, subject.peer)
+    with _writable_copy(subject.folder / "native") as folder:
+        mounts = Mounts(task=folder, writable=True)
+        built = replace(subject.runner(), mounts=mounts).once(
+            ["-c", subject.recipe.native.build], entrypoint="/bin/bash"
+        )
+        _expect("it compiles", built.status == 0, built)
+        assert subject.peer
+        run = replace(subject.runner(folder), digest=subject.peer).once([subject.recipe.native.handler, "{}"])
+        _equal("what the compiled function returns", _result(run), {"answer": 42})
+
+
+def checks_for(image: Image) -> tuple[Check, ...]:
+    """The checks of an image, by what it is."""
+    if image.runtime is None:
+        own = emulator_is_entrypoint if image.variant is Variant.RUN else toolchain_is_there
+        return (manifest_is_plain, own)
+    if image.variant is Variant.BUILD:
+        return (manifest_is_plain, toolchain_is_there, native_code_runs)
+    return (
+        manifest_is_plain,
+        result_is_last_line,
+        surroundings_are_declared,
+        context_arrives,
+        event_by_variable,
+        event_by_stdin,
+        error_is_told,
+        api_server_answers,
+    )
+
+
+def _handler(subject: Subject) -> str:
+    assert subject.recipe
+    return subject.recipe.handler
+
+
+def _function(subject: Subject, layer: Path | None = None) -> Runner:
+    return subject.runner(subject.folder / "function", layer)
+
+
+def _invoke(
+    subject: Subject, event: object, environment: dict[str, str] | None = None, layer: Path | None = None
+) -> Outcome:
+    """Invokes the family's handler once; its result is sure to be an object."""
+    outcome = _function(subject, layer).once([_handler(subject), json.dumps(event)], environment)
+    _result(outcome)
+    return outcome
+
+
+def _result(outcome: Outcome) -> dict[str, Any]:
+    _expect("the exit status is 0", outcome.status == 0, outcome)
+    _expect("the last line of stdout is a JSON object", isinstance(outcome.result, dict), outcome)
+    result: dict[str, Any] = outcome.result
+    return result
+
+
+def _version(subject: Subject, seen: str) -> None:
+    """The interpreter's version, or the base's where the runtime has no interpreter."""
+    assert subject.image.runtime
+    family = subject.matrix.families[subject.image.family or ""]
+    if family.source is None:
+        _equal("the system's version", seen, subject.matrix.bases[subject.image.base].version)
+        return
+    declared = subject.matrix.runtimes[subject.image.runtime].version
+    _expect_value(f"the version is {declared}", seen == declared or seen.startswith(f"{declared}."), seen)
+
+
+@contextmanager
+def _writable_copy(folder: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as top:
+        copy = Path(top) / "task"
+        shutil.copytree(folder, copy)
+        for path in (Path(top), copy):
+            path.chmod(0o777)
+        yield copy
+
+
+def _equal(what: str, seen: object, wanted: object) -> None:
+    if seen != wanted:
+        raise CheckFailedError(f"{what}: {wanted!r} was expected, {seen!r} was seen")
+
+
+def _expect_value(what: str, holds: bool, seen: object) -> None:
+    if not holds:
+        raise CheckFailedError(f"not so: {what}; {seen!r} was seen")
+
+
+def _expect(what: str, holds: bool, outcome: Outcome) -> None:
+    if not holds:
+        raise CheckFailedError(
+            f"not so: {what}; exit status {outcome.status}\n"
+            f"stdout: {outcome.stdout[-1500:]}\nstderr: {outcome.stderr[-1500:]}"
+        )

@@ -1,0 +1,50 @@
+"""Running the checks of one image, and what comes of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from factory.errors import FactoryError
+from factory.images import Image
+from factory.records import CheckResult, TestResult
+from factory.smoke.checks import Check, CheckFailedError, Subject, checks_for
+from factory.smoke.recipe import tests_key
+
+
+class SmokeFailedError(FactoryError):
+    """An image is not what the matrix says."""
+
+    def __init__(self, image: Image, result: TestResult) -> None:
+        self.result = result
+        failed = [check for check in result.checks if not check.passed]
+        lines = "\n".join(f"    {check.name}: {_indented(check.message)}" for check in failed)
+        none_ran = "    no check ran"
+        super().__init__(f"{image.name}: the smoke test failed\n{lines or none_ran}")
+
+
+def run_checks(subject: Subject, step: Callable[[str], None]) -> TestResult:
+    """Runs every check of an image, the later ones too when one fails."""
+    results = []
+    for check in checks_for(subject.image):
+        step(check.__name__.replace("_", " "))
+        results.append(_run(check, subject))
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    return TestResult(tests_key(subject.matrix, subject.image), finished, tuple(results))
+
+
+def _run(check: Check, subject: Subject) -> CheckResult:
+    started = time.monotonic()
+    message = ""
+    try:
+        check(subject)
+    except CheckFailedError as error:
+        message = str(error)
+    except Exception as error:  # noqa: BLE001 - whatever keeps a check from its verdict is a failure of the image's test
+        message = f"{type(error).__name__}: {error}"
+    return CheckResult(check.__name__, not message, round(time.monotonic() - started, 3), message)
+
+
+def _indented(message: str) -> str:
+    return message.replace("\n", "\n        ")

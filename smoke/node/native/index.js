@@ -1,0 +1,3 @@
+const answer = require('./build/Release/answer.node')
+
+exports.handler = async () => ({ answer: answer() })
