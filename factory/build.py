@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from factory.buildx_progress import events
 from factory.contexts import Contexts, context_folder, labels
 from factory.engine import Engine
 from factory.errors import FactoryError
@@ -23,14 +24,15 @@ Step = Callable[[str], None]
 """Told the current step of a build, in a few words."""
 
 _LAST_LINES = 15
+_WIDEST = 300  # characters of a shown line: an error may quote a whole RUN
 
 
 class BuildFailedError(FactoryError):
     """A Dockerfile's step failed. `log` holds everything that was printed."""
 
-    def __init__(self, image: Image, log: Path, last: list[str]) -> None:
+    def __init__(self, image: Image, log: Path, last: Iterable[str]) -> None:
         self.log = log
-        lines = "\n".join(f"    {line}" for line in last[-_LAST_LINES:])
+        lines = "\n".join(f"    {line[:_WIDEST]}" for line in last)
         super().__init__(f"{image.name}: the build failed; the end of {log}:\n{lines}")
 
 
@@ -83,16 +85,18 @@ class Builder:
         command += [f"--build-context={name}={target}" for name, target in self.contexts.of(image).items()]
         return [*command, str(context_folder(self.build_dir, image))]
 
-    def _run(self, command: list[str], log: TextIO, step: Step) -> list[str]:
-        last: list[str] = []
+    def _run(self, command: list[str], log: TextIO, step: Step) -> deque[str]:
+        """The last lines that the steps printed."""
+        last: deque[str] = deque(maxlen=_LAST_LINES)
         with self.processes.start(command) as process:
             assert process.stdout
-            for line in process.stdout:
-                for kind, text in _decode(line):
-                    log.write(text + "\n")
-                    last = [*last[-_LAST_LINES:], text]
-                    if kind == "step":
-                        step(text)
+            for event in events(process.stdout):
+                log.write(event.text + "\n")
+                if event.kind == "step":
+                    step(event.text)
+                # buildx repeats the Dockerfile's lines after an error: they are in the log, and here in the way.
+                if event.kind == "output" or event.text.startswith("ERROR: "):
+                    last.append(event.text)
         return last
 
     def _record(self, image: Image, inputs: Inputs, descriptor: Mapping[str, Any], seconds: float) -> Record:
@@ -113,22 +117,3 @@ class Builder:
             build_seconds=round(seconds, 3),
             size=found.size,
         )
-
-
-def _decode(line: str) -> Iterator[tuple[str, str]]:
-    """The steps and output lines in one line of buildx's rawjson progress; other text passes as output."""
-    try:
-        document: dict[str, Any] = json.loads(line)
-    except ValueError:
-        if line.strip():
-            yield "output", line.rstrip()
-        return
-    for vertex in document.get("vertexes") or ():
-        if vertex.get("error"):
-            yield "output", f"ERROR {vertex['name']}: {vertex['error']}"
-        elif vertex.get("started") and not vertex.get("completed"):
-            yield "step", vertex["name"]
-    for entry in document.get("logs") or ():
-        text = base64.b64decode(entry.get("data") or "").decode("utf-8", "replace")
-        for part in text.splitlines():
-            yield "output", part.rstrip()

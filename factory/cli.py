@@ -150,21 +150,21 @@ def _common() -> argparse.ArgumentParser:
     add(
         "--locked",
         action="store_true",
-        default=bool(_environment("LOCKED", "")),
+        default=_switch("LOCKED"),
         help="fail on unlocked references",
     )
     add(
         "-v",
         "--verbose",
         action="store_true",
-        default=bool(_environment("VERBOSE", "")),
+        default=_switch("VERBOSE"),
         help="every step, plainly",
     )
     add(
         "-q",
         "--quiet",
         action="store_true",
-        default=bool(_environment("QUIET", "")),
+        default=_switch("QUIET"),
         help="only errors and the result",
     )
     return parser
@@ -185,6 +185,10 @@ def _selecting() -> argparse.ArgumentParser:
 
 def _environment(name: str, default: str | None = None) -> Any:
     return os.environ.get(f"FACTORY_{name}", default)
+
+
+def _switch(name: str) -> bool:
+    return _environment(name, "").lower() not in ("", "0", "false", "no")
 
 
 def _count(text: str) -> int:

@@ -86,8 +86,8 @@ def diff(options: Options, revision: str) -> int:
     """Prints what rendered output changes against a git revision."""
     from factory.diff import differences, rendered_at
 
-    old = rendered_at(revision, options.matrix)
-    sys.stdout.write(differences(old, Session(options).renderer.all()))
+    new = Session(options).renderer.all()
+    sys.stdout.write(differences(rendered_at(revision, options.matrix), new))
     return ExitCode.DONE
 
 

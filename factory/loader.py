@@ -76,6 +76,8 @@ def _toml(text: str, file: str) -> Raw:
         reason = re.sub(r" \(at .*\)$", "", str(error))
         problem = Problem((), f"is not TOML: {reason}", "see https://toml.io for the syntax", line)
         raise MatrixError(file, [problem]) from None
+    except ValueError as error:  # an integer of thousands of digits, which Python will not convert
+        raise MatrixError(file, [Problem((), f"is not TOML: {error}", "shorten that number")]) from None
     except RecursionError:
         raise MatrixError(file, [Problem((), "is not a matrix: it nests too deeply", "flatten it", 1)]) from None
 
@@ -85,8 +87,17 @@ def _validate(raw: Raw) -> tuple[Matrix, list[Problem]]:
     try:
         return Matrix.model_validate(raw), []
     except ValidationError as error:
-        problems = [_problem(detail, raw) for detail in error.errors(include_url=False)]
+        problems = [_problem(detail, raw) for detail in _causes(error.errors(include_url=False))]
         return _remainder(raw), problems
+
+
+def _causes(details: list[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Without the lists that count as too short only because of what is wrong with their items."""
+    for detail in details:
+        location = detail["loc"]
+        below = (other for other in details if len(other["loc"]) > len(location))
+        if detail["type"] != "too_short" or not any(other["loc"][: len(location)] == location for other in below):
+            yield detail
 
 
 def _remainder(raw: Raw) -> Matrix:
@@ -110,6 +121,8 @@ def _problem(detail: ErrorDetails, raw: Raw) -> Problem:
     kind, value = detail["type"], detail["input"]
     if kind == "missing":
         return Problem(path, "is missing", f"add `{path[-1]} = …`: {_meaning(path)}")
+    if kind == "extra_forbidden" and path[-2:-1] == ("source",):
+        return Problem(path, "does not go with the other key of this source", _SOURCE)
     if kind == "extra_forbidden":
         return Problem(path, "is no key of the matrix", did_you_mean(path[-1], _siblings(path)))
     if kind == "enum":
@@ -136,6 +149,8 @@ def _key_path(location: tuple[int | str, ...], raw: object) -> KeyPath:
     path: list[str] = []
     for index, part in enumerate(location):
         last = index == len(location) - 1
+        if index and location[index - 1] == "source" and not last:
+            continue  # the union's tag, which is also the name of a key
         if isinstance(raw, Mapping):
             if part in raw:
                 path.append(str(part))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -17,11 +17,12 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetJsonSchemaHandler,
     StringConstraints,
     Tag,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError
 
 
 class Architecture(StrEnum):
@@ -76,6 +77,24 @@ def _calendar_day(value: object) -> object:
     return value
 
 
+def _no_placeholders(value: str) -> str:
+    """Refuses what only a family's variables may name."""
+    for name in PLACEHOLDERS:
+        if f"{{{name}}}" in value:
+            raise PydanticCustomError(
+                "placeholder", "a base has no {name}; set this variable in a family", {"name": name}
+            )
+    return value
+
+
+def _distinct(values: tuple[Architecture, ...]) -> tuple[Architecture, ...]:
+    """Refuses a name that stands twice."""
+    for value in values:
+        if values.count(value) > 1:
+            raise PydanticCustomError("distinct", "names {value} twice; once is enough", {"value": value.value})
+    return values
+
+
 def _placeholders(value: str) -> str:
     """Refuses unknown `{names}` in an environment value; see `PLACEHOLDERS`."""
     try:
@@ -107,15 +126,34 @@ Repository = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
 Day = Annotated[date, BeforeValidator(_calendar_day)]
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-EnvironmentValue = Annotated[str, StringConstraints(pattern=r"^[^\n]*$"), AfterValidator(_placeholders)]
-Environment = dict[EnvironmentName, EnvironmentValue]
-Architectures = Annotated[tuple[Architecture, ...], Field(min_length=1)]
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""Text without control characters: it goes into a Dockerfile, where a newline would be an instruction of its own."""
+
+_Value = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")]
+Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]
+Environment = dict[EnvironmentName, Annotated[_Value, AfterValidator(_placeholders)]]
+PlainEnvironment = dict[EnvironmentName, Annotated[_Value, AfterValidator(_no_placeholders)]]
+Architectures = Annotated[tuple[Architecture, ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class Table(BaseModel):
     """What every table shares: frozen, no unknown keys, its documentation in the schema."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        defer_build=True,  # most tables are only ever read as a part of the whole matrix
+    )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """pydantic's own, made as strict as the loader: a table of named tables takes no other names."""
+        schema = handler(core_schema)
+        for key in handler.resolve_ref_schema(schema).get("properties", {}).values():
+            if "patternProperties" in key:
+                key["additionalProperties"] = False
+        return schema
 
 
 class Publish(Table):
@@ -125,18 +163,18 @@ class Publish(Table):
     """The repository that `push` writes to, unless --registry names another: `ghcr.io/lambda-factory/lambda`."""
     source: Url
     """Where the sources of the images are: the label org.opencontainers.image.source."""
-    vendor: str
+    vendor: Line
     """Who publishes the images: the label org.opencontainers.image.vendor."""
-    licenses: str
+    licenses: Line
     """SPDX expression: the label org.opencontainers.image.licenses."""
 
 
 class Environments(Table):
     """The environment of the base images, which every runtime inherits."""
 
-    run: Environment = {}
+    run: PlainEnvironment = {}
     """Variables of the run images."""
-    build: Environment = {}
+    build: PlainEnvironment = {}
     """Variables that the build images have instead of, or beyond, those of the run images."""
 
 
@@ -154,9 +192,9 @@ class User(Table):
 class Base(Table):
     """An Amazon Linux generation."""
 
-    title: str
+    title: Line
     """What people call it: `Amazon Linux 2023`."""
-    version: str
+    version: Version
     """Its VERSION_ID in /etc/os-release: `2023`."""
     upstream: Reference
     """The official image whose layers every image of this generation shares."""
@@ -187,7 +225,7 @@ class Base(Table):
 class Extra(Table):
     """A named piece of a build toolchain, declared once and used by name."""
 
-    summary: str
+    summary: Line
     """One line for the catalogue."""
     yum: tuple[PackageName, ...] = ()
     """Its packages where the base has yum."""
@@ -245,13 +283,13 @@ Source = Annotated[
 class Family(Table):
     """What the runtimes of one language share."""
 
-    title: str
+    title: Line
     """What people call it: `Python`."""
     source: Repository | None = None
     """Repository of the official images; a runtime's tag there is its version. Absent: the base is all there is."""
-    handler: Annotated[str, StringConstraints(min_length=1)]
+    handler: Line
     """The handler when nobody names one."""
-    entrypoint: tuple[str, ...]
+    entrypoint: tuple[Line, ...]
     """Exec form of the run images' entrypoint."""
     environment: Environment = {}
     """Variables of run and build images, after the base's; may name {runtime}, {version} and {major}."""
@@ -306,7 +344,7 @@ class Runtime(Table):
     """The Amazon Linux generation it runs on."""
     family: Name
     """Its language."""
-    version: str
+    version: Version
     """The language's version as AWS writes it, `3.13`; the official image's tag unless `source` says otherwise."""
     lifecycle: Lifecycle = Lifecycle()
     """AWS's dates."""

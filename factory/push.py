@@ -67,6 +67,8 @@ class Publisher:
             manifest = self._push_layers(image, record)
         _check(image, record, manifest)
         dated = next((tag for tag in known if tag.endswith(f"-{image.name}")), None)
+        if dated and self.registry.manifest(self.repository, dated) is None:
+            self.registry.put(self.repository, dated, manifest)
         tags = {image.name, dated or self._tag_with_date(image, manifest)}
         step(f"index {image.stem}")
         self._update_index(image)

@@ -94,6 +94,7 @@ class Records:
 
     def reload(self) -> None:
         """Reads all records again."""
+        self.damaged.clear()
         self._by_digest = {record.digest: record for record in self._read()}
 
     def _file(self, digest: str) -> Path:
@@ -109,7 +110,7 @@ class Records:
             return _record(json.loads(file.read_bytes()))
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             self.damaged.append(file)
             return None
 

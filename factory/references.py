@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -42,4 +43,4 @@ def mirrored(host: str, mirrors: Mapping[str, str]) -> str:
 
 def _scheme(host: str) -> str:
     name = host.rpartition(":")[0] or host
-    return "http" if name in ("localhost", "[::1]") or name.startswith("127.") else "https"
+    return "http" if re.fullmatch(r"localhost|\[::1\]|127(\.\d+){3}", name) else "https"

@@ -27,6 +27,7 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEXES = frozenset((OCI_INDEX, DOCKER_INDEX))
 MANIFESTS = frozenset((OCI_MANIFEST, DOCKER_MANIFEST))
 
+_LONGEST_WAIT = 300  # seconds that a registry may tell us to come back after
 _RETRIED = (429, 500, 502, 503, 504)
 _TIMEOUT = (10, 60)  # seconds to connect, seconds between bytes
 
@@ -56,8 +57,19 @@ class Manifest:
         return self.media_type in INDEXES
 
     def json(self) -> dict[str, Any]:
-        """The parsed document."""
-        document: dict[str, Any] = json.loads(self.content)
+        """The parsed document.
+
+        Raises:
+            RegistryError: it is none.
+        """
+        try:
+            document = json.loads(self.content)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise RegistryError(
+                f"what came ({self.media_type or 'of no type'}) is no manifest; is that really a registry?"
+            )
         return document
 
 
@@ -73,6 +85,7 @@ class Registry:
             allowed_methods=None,
             raise_on_status=False,
             respect_retry_after_header=True,
+            retry_after_max=_LONGEST_WAIT,
         )
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
@@ -114,11 +127,12 @@ class Registry:
         Raises:
             RegistryError: refused, or missing.
         """
-        digest = manifest.json()["config"]["digest"]
+        digest = manifest.json().get("config", {}).get("digest")
+        if not digest:
+            raise RegistryError(f"{repository}@{manifest.digest}: a {manifest.media_type} without a configuration")
         response = self._request("GET", repository, f"/blobs/{digest}")
         _expect(response, 200)
-        config: dict[str, Any] = response.json()
-        return config
+        return Manifest(_media_type(response), response.content).json()
 
     def _request(
         self,

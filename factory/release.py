@@ -159,8 +159,9 @@ def run(session: Session, steps: tuple[Step, ...]) -> Report:
     with choose(names, session.options.quiet, session.options.verbose) as progress, _interruptible(session):
         this = Run(session, progress, steps)
         outcome = pipeline.run(tasks, this.work, session.options.jobs)
-        for task, cause in outcome.blocked.items():
-            progress.state(task.image.name, State.BLOCKED, f"{cause.name} failed")
+        for image, cause in {task.image: cause for task, cause in outcome.blocked.items()}.items():
+            if image != cause:
+                progress.state(image.name, State.BLOCKED, f"{cause.name} failed")
     unreachable = [e for e in outcome.failed.values() if isinstance(e, RegistryUnreachableError)]
     if unreachable and len(unreachable) == len(outcome.failed):
         raise unreachable[0]
@@ -174,7 +175,6 @@ def _prepare(session: Session, steps: tuple[Step, ...]) -> None:
     if Step.BUILD in steps:
         session.write_rendered()
         session.compile_emulator()
-        (session.options.build_dir / "empty").mkdir(parents=True, exist_ok=True)
     clear_orphans(session.engine.client)
 
 

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from factory.errors import UsageError
 from factory.images import Image, expand
 from factory.lock import source_reference
 from factory.matrix import Architecture, Archive, ArchiveSource, Matrix, Runtime, Variant
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -39,11 +41,14 @@ class Renderer:
         self._rendered: dict[str, str] = {}
 
     def dockerfile(self, image: Image) -> str:
-        """The Dockerfile of an image, the same for each of its architectures."""
+        """The Dockerfile of an image, the same for each of its architectures.
+
+        Raises:
+            UsageError: a template is missing or broken, or names what there is not.
+        """
         if image.stem not in self._rendered:
             kind = f"{'base-' if image.runtime is None else ''}{image.variant}.Dockerfile.j2"
-            template = _environment(self._templates).get_template(kind)
-            self._rendered[image.stem] = _tidy(template.render(self._context(image)))
+            self._rendered[image.stem] = _tidy(_render(self._templates, kind, self._context(image)))
         return self._rendered[image.stem]
 
     def all(self) -> dict[str, str]:
@@ -143,8 +148,21 @@ class Renderer:
         return self._matrix.runtimes[image.runtime]
 
 
+def _render(templates: Path, name: str, context: dict[str, Any]) -> str:
+    from jinja2 import TemplateError, TemplateSyntaxError
+
+    try:
+        return _environment(templates).get_template(name).render(context)
+    except TemplateSyntaxError as error:
+        raise UsageError(f"{error.filename or templates / name}:{error.lineno}: {error.message}") from None
+    except TemplateError as error:
+        raise UsageError(f"{templates / name}: {error}") from None
+
+
 @cache
 def _environment(templates: Path) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # `factory list` renders nothing
+
     environment = Environment(
         loader=FileSystemLoader(templates),
         undefined=StrictUndefined,
@@ -154,6 +172,7 @@ def _environment(templates: Path) -> Environment:
         autoescape=False,
     )
     environment.filters["quoted"] = _quoted
+    environment.filters["literal"] = lambda value: _quoted(value).replace("$", "\\$")
     environment.filters["exec_form"] = json.dumps
     return environment
 

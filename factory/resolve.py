@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
+from pydantic import ValidationError
+
 from factory.errors import UsageError
 from factory.lock import Lock, Locked, wanted_archives, wanted_images
 from factory.matrix import Architecture, Matrix
 from factory.references import Repository, mirrored, split_reference
-from factory.registry import Manifest, Registry, RegistryUnreachableError
+from factory.registry import Manifest, Registry, RegistryError, RegistryUnreachableError
 
 _PARALLEL = 8
 
@@ -67,7 +69,11 @@ class Resolver:
             return Locked(unresolved=f"{host} could not be reached on {self.today}")
         if manifest is None:
             return None
-        return Locked(digests=self._digests(repository, manifest), resolved=self.today)
+        try:
+            return Locked(digests=self._digests(repository, manifest), resolved=self.today)
+        except (RegistryError, KeyError, AttributeError, ValidationError) as error:
+            reason = error if isinstance(error, RegistryError) else "its index is not one"
+            raise RegistryError(f"{reference}, asked at {repository.host}: {reason}") from None
 
     def _digests(self, repository: Repository, manifest: Manifest) -> dict[Architecture, str]:
         if not manifest.is_index:

@@ -139,6 +139,7 @@ class Session:
             write_if_changed(self.options.build_dir / "dockerfiles" / stem / "Dockerfile", text)
         bake = bake_file(expand(self.matrix), self.contexts, self.matrix.publish.repository)
         write_if_changed(self.options.build_dir / "docker-bake.json", bake)
+        (self.options.build_dir / "empty").mkdir(parents=True, exist_ok=True)
 
     def compile_emulator(self) -> None:
         """Makes the emulator's binaries where they are missing or old."""

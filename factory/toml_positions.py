@@ -43,7 +43,7 @@ def _note(statement: str, line: int, table: Path, found: Positions) -> Path:
     """Records one statement; returns the table that the next statement belongs to."""
     if statement.startswith("["):
         path, _ = _key(statement, 2 if statement.startswith("[[") else 1)
-        found.setdefault(path, line)
+        _record((), path, line, found)
         return path
     path, end = _key(statement, 0)
     _record(table, path, line, found)

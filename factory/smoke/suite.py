@@ -19,9 +19,10 @@ class SmokeFailedError(FactoryError):
     def __init__(self, image: Image, result: TestResult) -> None:
         self.result = result
         failed = [check for check in result.checks if not check.passed]
-        lines = "\n".join(f"    {check.name}: {_indented(check.message)}" for check in failed)
-        none_ran = "    no check ran"
-        super().__init__(f"{image.name}: the smoke test failed\n{lines or none_ran}")
+        # The first failure is often the cause of the others, so it alone is told in full; the record has them all.
+        lines = [f"    {check.name}: {_indented(check.message)}" for check in failed[:1]]
+        lines += [f"    {check.name}: {check.message.splitlines()[0][:160]}" for check in failed[1:]]
+        super().__init__("\n".join([f"{image.name}: the smoke test failed", *(lines or ["    no check ran"])]))
 
 
 def run_checks(subject: Subject, step: Callable[[str], None]) -> TestResult:

@@ -1,0 +1,200 @@
+"""From matrix to pushed images."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+from factory.registry import MANIFESTS
+from tests.lab.conftest import LAB, ROOT, Factory
+
+_BROKEN = """
+[families.broken]
+title = "Broken"
+handler = "handler"
+entrypoint = ["/bin/false"]
+smoke = "provided"
+
+[runtimes."broken.al2"]
+base = "al2"
+family = "broken"
+version = "al2"
+"""
+_EVENT = ("lambda_function.lambda_handler", '{"name": "e2e"}')
+_PAIR = ("provided.al2-x86_64", "build-provided.al2-x86_64")
+
+
+def test_a_slice_is_built_tested_and_pushed(factory: Factory) -> None:
+    done = factory("release", *_PAIR, "python3.13-x86_64", "build-python3.13-x86_64", "--format", "json")
+    released = {entry["name"]: entry for entry in json.loads(done.stdout)}
+    assert released.keys() == {*_PAIR, "python3.13-x86_64", "build-python3.13-x86_64"}
+    for name, entry in released.items():
+        manifest = factory.published(name)
+        assert manifest is not None
+        assert manifest.media_type in MANIFESTS
+        assert manifest.digest == entry["digest"]
+        assert all(check["passed"] for check in factory.record(name)["tests"]["checks"])
+        dated = [tag for tag in entry["pushed"] if re.fullmatch(rf"20\d{{6}}-{re.escape(name)}", tag)]
+        (tag,) = dated
+        found = factory.published(tag)
+        assert found is not None
+        assert found.digest == entry["digest"]
+    index = factory.published("python3.13")
+    assert index is not None
+    assert index.is_index
+    (member,) = index.json()["manifests"]
+    assert member["digest"] == released["python3.13-x86_64"]["digest"]
+    assert member["platform"] == {"architecture": "amd64", "os": "linux"}
+    suites = ElementTree.parse(factory.folder / "build" / "reports" / "junit.xml").getroot()
+    assert {suite.get("name") for suite in suites} == released.keys()
+
+    image = f"{factory.repository}:python3.13-x86_64"
+    task = ROOT / "examples" / "python"
+    invoked = subprocess.run(
+        ["docker", "run", "--rm", "--pull=always", "-v", f"{task}:/var/task:ro", image, *_EVENT],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(invoked.stdout.splitlines()[-1])["hello"] == "e2e"
+
+
+def test_an_emulated_architecture_joins_the_index(factory: Factory) -> None:
+    factory("release", "provided.al2", "--variant", "run")
+    index = factory.published("provided.al2")
+    assert index is not None
+    platforms = {entry["platform"]["architecture"]: entry["digest"] for entry in index.json()["manifests"]}
+    assert platforms == {
+        "amd64": factory.record("provided.al2-x86_64")["digest"],
+        "arm64": factory.record("provided.al2-arm64")["digest"],
+    }
+
+
+def test_amazon_linux_1_is_built_with_yum(factory: Factory) -> None:
+    factory("release", "provided")
+    assert factory.published("provided-x86_64") is not None
+    packages = factory.record("build-provided-x86_64")["packages"]
+    assert any(package.startswith("gcc") for package in packages)
+
+
+def test_a_runtime_that_cannot_work_is_not_pushed_and_stops_no_other(factory_with: Callable[[str], Factory]) -> None:
+    factory = factory_with(_BROKEN)
+    done = factory("release", "broken.al2-x86_64", *_PAIR, status=1)
+    assert factory.published("broken.al2-x86_64") is None
+    assert factory.published("broken.al2") is None
+    assert all(factory.published(name) for name in _PAIR)
+    assert "broken.al2-x86_64: the smoke test failed" in done.stderr
+    assert "test failed" in done.stdout
+
+
+def test_a_package_that_does_not_exist_fails_its_image_alone(factory_with: Callable[[str], Factory]) -> None:
+    factory = factory_with(
+        """
+[extras.ghost]
+summary = "nothing"
+yum = ["no-such-package"]
+
+[families.haunted]
+title = "Haunted"
+handler = "handler"
+entrypoint = ["/var/rapid/init"]
+extras = ["ghost"]
+smoke = "provided"
+
+[runtimes."haunted.al2"]
+base = "al2"
+family = "haunted"
+version = "al2"
+"""
+    )
+    done = factory("build", "build-haunted.al2-x86_64", "provided.al2-x86_64", status=1)
+    assert "no-such-package" in done.stderr
+    assert "build/logs/build-haunted.al2-x86_64.log" in done.stderr
+    assert "build failed" in done.stdout
+    assert {record["name"] for record in factory.records()} >= {"provided.al2-x86_64", "al2-x86_64"}
+
+
+def test_what_is_unchanged_is_neither_built_nor_tested_nor_pushed(factory: Factory) -> None:
+    factory("release", *_PAIR)
+    before = {record["name"]: record for record in factory.records()}
+    done = factory("release", *_PAIR)
+    assert {record["name"]: record for record in factory.records()} == before
+    assert all(line.endswith("unchanged") for line in done.stdout.splitlines()[1:])
+    plan = json.loads(factory("plan", *_PAIR, "--format", "json").stdout)
+    assert {item["action"] for item in plan} == {"skip"}
+
+
+def test_a_tag_that_the_registry_lost_is_set_again(factory: Factory) -> None:
+    factory("release", "provided.al2-x86_64")
+    first = factory.published("provided.al2-x86_64")
+    assert first is not None
+    fresh = Factory(
+        factory.folder, factory.matrix, type(factory.repository)(LAB, f"{factory.repository.name}-b"), factory.lock
+    )
+    fresh("push", "provided.al2-x86_64")
+    second = fresh.published("provided.al2-x86_64")
+    assert second is not None
+    assert second.digest == first.digest
+
+
+def test_only_tested_images_are_pushed(factory: Factory) -> None:
+    factory("build", "provided.al2-x86_64")
+    done = factory("push", "provided.al2-x86_64", status=1)
+    assert "no smoke test passed" in done.stderr
+    assert factory.published("provided.al2-x86_64") is None
+
+
+def test_building_again_from_nothing_gives_the_same_image(factory: Factory, tmp_path: Path) -> None:
+    digests = []
+    for attempt in ("a", "b"):
+        again = Factory(tmp_path / attempt, factory.matrix, factory.repository, factory.lock)
+        _forget()
+        again("build", "python3.13-x86_64", "provided.al2-x86_64")
+        digests.append({record["name"]: record["digest"] for record in again.records()})
+    assert digests[0] == digests[1]
+
+
+def test_the_bake_file_builds_the_same_images(factory: Factory) -> None:
+    factory("build", "python3.13-x86_64")
+    subprocess.run(
+        ["docker", "buildx", "bake", "--file=docker-bake.json", "--metadata-file=bake.json", "python3_13-x86_64"],
+        cwd=factory.folder / "build",
+        capture_output=True,
+        check=True,
+    )
+    built = json.loads((factory.folder / "build" / "bake.json").read_text())["python3_13-x86_64"]
+    assert built["containerimage.digest"] == factory.record("python3.13-x86_64")["digest"]
+
+
+def test_an_unlocked_reference_warns_or_with_locked_fails(factory: Factory) -> None:
+    factory.lock = factory.folder / "none.lock"
+    refused = factory("build", "provided.al2-x86_64", "--locked", status=2)
+    assert "public.ecr.aws/lambda/provided:al2" in refused.stderr
+    assert factory.records() == []
+    warned = factory("build", "provided.al2-x86_64")
+    assert "warning: public.ecr.aws/lambda/provided:al2" in warned.stderr
+
+
+def test_no_registry_is_told_as_such(factory: Factory) -> None:
+    factory("build", "provided.al2-x86_64")
+    factory("test", "provided.al2-x86_64")
+    factory.repository = type(factory.repository)("127.0.0.1:9", "nowhere")
+    done = factory("push", "provided.al2-x86_64", status=3)
+    assert "127.0.0.1:9" in done.stderr
+
+
+def _forget() -> None:
+    """Removes every finished image and the build cache."""
+    listed = subprocess.run(
+        ["docker", "image", "ls", "--filter", "reference=factory.invalid/*", "--format", "{{.Repository}}:{{.Tag}}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    if listed:
+        subprocess.run(["docker", "image", "rm", "--force", *listed], capture_output=True, check=True)
+    subprocess.run(["docker", "builder", "prune", "--all", "--force"], capture_output=True, check=True)
