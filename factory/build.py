@@ -14,10 +14,10 @@ from typing import Any, TextIO
 from factory.buildx_progress import events
 from factory.contexts import Contexts, context_folder, labels
 from factory.engine import Engine
-from factory.errors import FactoryError
+from factory.errors import FactoryError, MachineError
 from factory.images import Image
 from factory.keys import Inputs, local_name
-from factory.process import Processes
+from factory.process import Processes, ProcessFailedError, run
 from factory.records import Record
 
 Step = Callable[[str], None]
@@ -45,6 +45,28 @@ class Builder:
     contexts: Contexts
     build_dir: Path
     builder: str | None = None
+
+    def check(self) -> None:
+        """Refuses a builder that could neither find parents in the engine nor leave its images there.
+
+        Raises:
+            MachineError: there is no such builder, or it is of another driver than docker's own.
+        """
+        if self.builder is None:
+            return
+        try:
+            text = run(["docker", "buildx", "inspect", self.builder])
+        except ProcessFailedError:
+            raise MachineError(
+                f"there is no builder {self.builder!r}; `docker buildx ls` shows what there is"
+            ) from None
+        driver = next((line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("Driver:")), "")
+        if driver != "docker":
+            raise MachineError(
+                f"builder {self.builder!r} is of the driver {driver!r}, whose images are not in the engine, where "
+                "children find their parents and tests their images; name one of the driver 'docker', or set "
+                "DOCKER_HOST or DOCKER_CONTEXT to an engine elsewhere"
+            )
 
     def build(self, image: Image, step: Step) -> Record:
         """Builds an image; its parent must be in the engine.

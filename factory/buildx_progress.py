@@ -53,6 +53,9 @@ def _documents(lines: Iterable[str]) -> Iterator[dict[str, Any] | str]:
             if document is not None:
                 yield document
                 begun = ""
+            elif begun == line:
+                yield line.rstrip()
+                begun = ""
     if begun:
         yield begun.rstrip()
 

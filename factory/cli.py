@@ -67,7 +67,7 @@ def _options(parsed: argparse.Namespace) -> Options:
     given = {"builder": parsed.builder, "registry": parsed.registry, "jobs": parsed.jobs}
     return Options(
         matrix=matrix,
-        lock=Path(parsed.lock) if parsed.lock else matrix.with_suffix(".lock"),
+        lock=Path(parsed.lock) if parsed.lock else matrix.parent / f"{matrix.stem or 'matrix'}.lock",
         build_dir=Path(parsed.build_dir),
         mirrors=_mirrors(parsed.mirror),
         verbose=parsed.verbose,

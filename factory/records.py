@@ -23,6 +23,11 @@ class CheckResult:
     seconds: float
     message: str = ""
 
+    @property
+    def headline(self) -> str:
+        """The message's first line."""
+        return next(iter(self.message.splitlines()), "")
+
 
 @dataclass(frozen=True)
 class TestResult:

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field, replace
 from types import FrameType
 
 from factory import pipeline
-from factory.errors import ExitCode, FactoryError, Interrupted, UsageError
+from factory.errors import ExitCode, FactoryError, Interrupted, MachineError, UsageError
 from factory.files import exclusive
 from factory.images import Image
 from factory.keys import local_name
 from factory.pipeline import Graph, Outcome, Step, Task
 from factory.progress import Progress, State, choose
 from factory.records import Record
-from factory.registry import RegistryUnreachableError
 from factory.session import Session
 from factory.smoke.checks import Subject
 from factory.smoke.container import clear_orphans, clear_own
@@ -162,9 +161,9 @@ def run(session: Session, steps: tuple[Step, ...]) -> Report:
         for image, cause in {task.image: cause for task, cause in outcome.blocked.items()}.items():
             if image != cause:
                 progress.state(image.name, State.BLOCKED, f"{cause.name} failed")
-    unreachable = [e for e in outcome.failed.values() if isinstance(e, RegistryUnreachableError)]
-    if unreachable and len(unreachable) == len(outcome.failed):
-        raise unreachable[0]
+    lacking = [error for error in outcome.failed.values() if isinstance(error, MachineError)]
+    if lacking and len(lacking) == len(outcome.failed):
+        raise lacking[0]  # no image is at fault
     return Report(outcome, this.records, this.changed)
 
 
@@ -173,6 +172,7 @@ def _prepare(session: Session, steps: tuple[Step, ...]) -> None:
     if Step.TEST in steps:
         session.check_recipes()
     if Step.BUILD in steps:
+        session.builder.check()
         session.write_rendered()
         session.compile_emulator()
     clear_orphans(session.engine.client)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree as Xml
@@ -75,7 +76,7 @@ def _suite(root: Xml.Element, image: Image, record: Record) -> None:
     for check in checks:
         case = Xml.SubElement(suite, "testcase", classname=image.name, name=check.name, time=f"{check.seconds:.3f}")
         if not check.passed:
-            failure = Xml.SubElement(case, "failure", message=_clean(check.message.splitlines()[0]))
+            failure = Xml.SubElement(case, "failure", message=_clean(check.headline))
             failure.text = _clean(check.message)
     if not checks:
         case = Xml.SubElement(suite, "testcase", classname=image.name, name="any check")
@@ -103,5 +104,5 @@ _DID = {Step.BUILD: "built", Step.TEST: "tested", Step.PUSH: "pushed"}
 
 
 def _clean(text: str) -> str:
-    """Without what XML cannot hold: terminal colours and other control characters."""
-    return "".join(char for char in text if char in "\t\n" or ord(char) >= 32)
+    """Without what XML 1.0 cannot hold: control characters, surrogates, noncharacters."""
+    return re.sub("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)

@@ -21,7 +21,7 @@ class SmokeFailedError(FactoryError):
         failed = [check for check in result.checks if not check.passed]
         # The first failure is often the cause of the others, so it alone is told in full; the record has them all.
         lines = [f"    {check.name}: {_indented(check.message)}" for check in failed[:1]]
-        lines += [f"    {check.name}: {check.message.splitlines()[0][:160]}" for check in failed[1:]]
+        lines += [f"    {check.name}: {check.headline[:160]}" for check in failed[1:]]
         super().__init__("\n".join([f"{image.name}: the smoke test failed", *(lines or ["    no check ran"])]))
 
 
@@ -37,14 +37,15 @@ def run_checks(subject: Subject, step: Callable[[str], None]) -> TestResult:
 
 def _run(check: Check, subject: Subject) -> CheckResult:
     started = time.monotonic()
-    message = ""
     try:
         check(subject)
     except CheckFailedError as error:
         message = str(error)
     except Exception as error:  # noqa: BLE001 - whatever keeps a check from its verdict is a failure of the image's test
         message = f"{type(error).__name__}: {error}"
-    return CheckResult(check.__name__, not message, round(time.monotonic() - started, 3), message)
+    else:
+        return CheckResult(check.__name__, True, round(time.monotonic() - started, 3))
+    return CheckResult(check.__name__, False, round(time.monotonic() - started, 3), message)
 
 
 def _indented(message: str) -> str:

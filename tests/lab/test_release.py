@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
-from factory.registry import MANIFESTS
+from factory.registry import MANIFESTS, Registry
 from tests.lab.conftest import LAB, ROOT, Factory
 
 _BROKEN = """
@@ -185,6 +185,25 @@ def test_no_registry_is_told_as_such(factory: Factory) -> None:
     factory.repository = type(factory.repository)("127.0.0.1:9", "nowhere")
     done = factory("push", "provided.al2-x86_64", status=3)
     assert "127.0.0.1:9" in done.stderr
+
+
+def test_a_builder_that_does_not_exist_is_told_as_such(factory: Factory) -> None:
+    done = factory("build", "provided.al2-x86_64", "--builder", "no-such-builder", status=3)
+    assert "docker buildx ls" in done.stderr
+
+
+def test_the_labels_are_on_the_published_image(factory: Factory) -> None:
+    factory("release", "provided.al2-x86_64")
+    manifest = factory.published("provided.al2-x86_64")
+    assert manifest is not None
+    config = Registry().config(factory.repository, manifest)["config"]
+    assert (
+        config["Labels"]["io.github.lambda-factory.inputs-key"] == factory.record("provided.al2-x86_64")["inputs_key"]
+    )
+    assert config["Labels"]["org.opencontainers.image.title"] == "provided.al2"
+    assert config["User"] == "sbx_user1051"
+    assert config["WorkingDir"] == "/var/task"
+    assert config["Entrypoint"] == ["/var/rapid/init"]
 
 
 def _forget() -> None:
