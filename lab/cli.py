@@ -1,0 +1,188 @@
+"""scripts/lab up | down | status."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab import debian, images
+from lab.assembly import Assembly
+from lab.catalogue import LAMBDA_NAMES
+from lab.errors import LabError, MissingError
+from lab.registry import Client, Server
+from lab.settings import Settings
+from lab.store import say, sources
+
+PROGRAMS = {
+    "docker-registry": "docker-registry",
+    "rpmbuild": "rpm",
+    "rpm": "rpm",
+    "createrepo_c": "createrepo-c",
+    "unshare": "util-linux",
+    "tar": "tar",
+}
+"""What assembling runs, and the Debian package that brings it."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; the answer is the process's status."""
+    parser = argparse.ArgumentParser(prog="scripts/lab", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="assemble the stand-ins if need be, and serve them")
+    up.add_argument("--refresh", action="store_true", help="resolve Debian's package versions anew")
+    commands.add_parser("down", help="end the registry that was started by up")
+    commands.add_parser("status", help="what is up, and every stand-in with its digest")
+    options = parser.parse_args(arguments)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    try:
+        settings = Settings.from_environment()
+        match options.command:
+            case "up":
+                _up(settings, refresh=options.refresh)
+            case "down":
+                _down(settings)
+            case "status":
+                return _status(settings)
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        print("lab: interrupted; what was complete is kept, 'scripts/lab up' goes on from there", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _up(settings: Settings, *, refresh: bool) -> None:
+    started = time.monotonic()
+    settings.cache.mkdir(parents=True, exist_ok=True)
+    with _lock(settings.cache / "lab.lock"):
+        _install_programs()
+        Server(settings).up()
+        client = Client(settings.port)
+        if refresh or not _complete(settings, client):
+            _marker(settings).unlink(missing_ok=True)
+            if platform.machine() != "x86_64":
+                raise MissingError("the stand-ins are assembled on x86_64; run the lab there and mirror from it")
+            debian.own_source()
+            Assembly(settings, client, refresh=refresh).run()
+            _mark(settings, client)
+    say(f"ready after {time.monotonic() - started:.1f} s: --mirror public.ecr.aws={settings.registry}")
+
+
+def _down(settings: Settings) -> None:
+    ended = Server(settings).down()
+    say("registry ended" if ended else f"no registry of ours on port {settings.port}")
+
+
+def _status(settings: Settings) -> int:
+    server = Server(settings)
+    pid = server.pid()
+    if pid is None:
+        say(f"no registry of ours on port {settings.port}; 'scripts/lab up' starts one")
+        return 3
+    say(f"registry on {settings.registry}, pid {pid}, files under {settings.cache / 'registry'}")
+    client = Client(settings.port)
+    lacking = 0
+    for target in images.targets():
+        for tag in target.tags():
+            digest = client.digest(target.repository, tag)
+            lacking += digest is None
+            print(f"{f'{target.repository}:{tag}':<34} {digest or 'missing':<72} {_architectures(client, target, tag)}")
+    return 1 if lacking else 0
+
+
+def _architectures(client: Client, target: images.Target, tag: str) -> str:
+    if client.digest(target.repository, tag) is None:
+        return ""
+    if target.single or tag != target.tag:
+        return LAMBDA_NAMES[target.architectures[0]] if target.single else tag.removeprefix(f"{target.tag}-")
+    found = client.manifest(target.repository, tag)["manifests"]
+    return "index of " + ", ".join(LAMBDA_NAMES[entry["platform"]["architecture"]] for entry in found)
+
+
+# --- nothing to do -----------------------------------------------------------------------------------------------
+
+
+def _marker(settings: Settings) -> Path:
+    return settings.cache / "complete.json"
+
+
+def _inputs() -> str:
+    return sources(".")
+
+
+def _mark(settings: Settings, client: Client) -> None:
+    _marker(settings).write_text(json.dumps({"inputs": _inputs(), "digests": _digests(client)}, indent=1))
+
+
+def _complete(settings: Settings, client: Client) -> bool:
+    """Are the stand-ins in this registry the ones that these sources made?"""
+    try:
+        kept = json.loads(_marker(settings).read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(kept["inputs"] == _inputs() and kept["digests"] == _digests(client))
+
+
+def _digests(client: Client) -> dict[str, str | None]:
+    names = [(target.repository, tag) for target in images.targets() for tag in target.tags()]
+    return {f"{repository}:{tag}": client.digest(repository, tag) for repository, tag in names}
+
+
+# --- the machine -------------------------------------------------------------------------------------------------
+
+
+def _install_programs() -> None:
+    """Install what is missing, as root and announced; nobody's service is started by it."""
+    missing = sorted({package for program, package in PROGRAMS.items() if not shutil.which(program)})
+    if not missing:
+        return
+    command = f"apt-get install --no-install-recommends {' '.join(missing)}"
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise MissingError(f"these Debian packages are needed: as root, run {command}")
+    say(f"installing: {' '.join(missing)}")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with _no_services():
+        for words in (["update"], ["install", "-y", "--no-install-recommends", *missing]):
+            done = subprocess.run(
+                ["apt-get", "-qq", *words], env=environment, capture_output=True, text=True, check=False
+            )
+            if done.returncode != 0:
+                raise MissingError(f"apt-get {' '.join(words)} failed: {done.stderr.strip()[-400:]}")
+
+
+@contextmanager
+def _no_services() -> Iterator[None]:
+    """Debian asks this file before a package may start its service."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    if policy.exists():
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink()
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """One `up` at a time; the lock ends with its process, however that ends."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another 'scripts/lab up' is at work; waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

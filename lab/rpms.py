@@ -1,0 +1,222 @@
+"""RPM packages and repositories: real files out of Debian's packages, or a name alone."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import shutil
+import xml.sax.saxutils
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lab.catalogue import RPM_NAMES, Base, Package, packages, recipes
+from lab.debian import Suite
+from lab.run import run
+from lab.settings import EPOCH, LAB
+
+NEVER = (
+    # Debian's own machinery, which maintainer scripts would need and nothing here runs.
+    "adduser", "base-files", "base-passwd", "debconf", "dpkg", "init-system-helpers", "lsb-base", "perl", "perl-base",
+    "sysvinit-utils", "usrmerge", "media-types", "netbase",
+    # dnf's way to check signatures: the repository is a directory of the image and has none.
+    "gnupg", "gpg", "gpg-agent", "gpgconf", "gpgsm", "gpgv", "dirmngr", "pinentry-curses", "python3-dbus", "sqlite3",
+    # Sanitizers and RPC: large, and no smoke test asks for them.
+    "libasan8", "liblsan0", "libtsan2", "libubsan1", "libhwasan0", "libgprofng0", "libnsl-dev", "libtirpc-dev",
+    "rpcsvc-proto",
+)  # fmt: skip
+PRUNED = ("usr/lib/gcc/*/*/*san*", "usr/lib/gcc/*/*/plugin/*", "usr/bin/*lto-dump*", "usr/bin/*gprofng*")
+REPOSITORY = "usr/lib/lab/repository"
+
+
+@dataclass(frozen=True)
+class Real:
+    """A package with files: which Debian packages it carries and which other packages it needs."""
+
+    package: Package
+    debs: tuple[str, ...]
+    requires: tuple[str, ...]
+    recipe: Mapping[str, Any] = field(hash=False)
+
+
+def allot(base: Base, suite: Suite, in_base: Iterable[str]) -> list[Real]:
+    """Give each Debian package to the first entry of packages.toml that needs it; later ones require that entry."""
+    known = {package.name: package for package in packages(base.name)}
+    owner: dict[str, str] = {}
+    carried = set(in_base)
+    found = []
+    for name, recipe in recipes().items():
+        if name not in known or known[name].kind != "real":
+            continue
+        needed = suite.closure(recipe.get("debs", ()), {*NEVER, *carried})
+        mine = tuple(deb for deb in needed if deb not in owner)
+        requires = {owner[deb] for deb in needed if deb in owner} | set(recipe.get("requires", ()))
+        owner |= dict.fromkeys(mine, name)
+        found.append(Real(known[name], mine, tuple(sorted(requires)), recipe))
+    return found
+
+
+def seeds(base: Base) -> list[str]:
+    """The Debian packages that a base's real packages start from."""
+    known = {package.name for package in packages(base.name) if package.kind == "real"}
+    return [deb for name, recipe in recipes().items() if name in known for deb in recipe.get("debs", ())]
+
+
+def repository(base: Base, suite: Suite, architecture: str, reals: list[Real], wheels: Path, out: Path) -> None:
+    """Build all packages of a base and index them, as the tree of an image layer under out/tree."""
+    work = out / "work"
+    target = out / "tree" / REPOSITORY
+    target.mkdir(parents=True)
+    names = [package for package in packages(base.name) if package.kind != "real"]
+    build_names(names, work / "names", target)
+    _build_reals(base, suite, architecture, reals, wheels, work / "real", target)
+    for file in target.iterdir():
+        os.utime(file, (EPOCH, EPOCH))  # the index names the time
+    index = ["createrepo_c", "--quiet", "--simple-md-filenames"]
+    index += ["--revision", str(EPOCH), "--set-timestamp-to-revision"]
+    members = [package.name for package in packages(base.name) if package.development]
+    if members:
+        comps = work / "comps.xml"
+        comps.write_text(_comps(members))
+        index += ["-g", str(comps)]
+    run([*index, target], env=_environment())
+    shutil.rmtree(work)
+
+
+def build_names(names: list[Package], work: Path, target: Path) -> None:
+    """Build packages that are a name and a version."""
+    parts = [_header("lab-names", "noarch")]
+    for package in names:
+        relations = recipes().get(package.name, {})
+        parts.append(_subpackage(package, f"{package.name} (a name in the lab)", relations))
+        files = "/etc/system-release\n" if package.name == "system-release" else ""
+        parts.append(f"%files -n {package.name}\n{files}")
+    (work / "stage" / "etc").mkdir(parents=True)
+    (work / "stage" / "etc" / "system-release").write_text("lab\n")
+    _rpmbuild(parts, work, target, "noarch")
+
+
+def _build_reals(
+    base: Base, suite: Suite, architecture: str, reals: list[Real], wheels: Path, work: Path, target: Path
+) -> None:
+    stage = work / "stage"
+    merge_usr(stage)
+    parts = [_header(f"lab-{base.name}", RPM_NAMES[architecture])]
+    seen: set[Path] = set()
+    for real in reals:
+        suite.extract(real.debs, stage)
+        _add_files(real, wheels, stage)
+        files = [path for path in _files(stage) if path not in seen and not _pruned(path)]
+        seen.update(files)
+        listing = work / f"{real.package.name}.list"
+        listing.write_text("%defattr(-,root,root,-)\n" + "".join(f'"/{path}"\n' for path in files))
+        relations = {**real.recipe, "requires": real.requires}
+        package = Package(real.package.name, "real", _version(real, suite), development=False)
+        parts.append(_subpackage(package, f"{package.name} (from Debian, in the lab)", relations))
+        parts.append(f"%files -n {package.name} -f {listing}\n")
+    _rpmbuild(parts, work, target, RPM_NAMES[architecture])
+
+
+def merge_usr(tree: Path) -> None:
+    """Make /bin, /sbin, /lib and /lib64 links into /usr, which Debian's packages rely on."""
+    for name in ("bin", "sbin", "lib", "lib64"):
+        (tree / "usr" / name).mkdir(parents=True, exist_ok=True)
+        (tree / name).symlink_to(f"usr/{name}")
+
+
+def _add_files(real: Real, wheels: Path, stage: Path) -> None:
+    for link, destination in real.recipe.get("links", {}).items():
+        (stage / link).parent.mkdir(parents=True, exist_ok=True)
+        (stage / link).symlink_to(destination)
+    for place, name in real.recipe.get("files", {}).items():
+        (stage / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(LAB / "files" / name, stage / place)
+        (stage / place).chmod(0o755)
+    for name in real.recipe.get("wheels", ()):
+        (wheel,) = wheels.glob(f"{name}-*.whl")
+        zipfile.ZipFile(wheel).extractall(stage / "usr/lib/python3/dist-packages")
+
+
+def _files(stage: Path) -> list[Path]:
+    found = []
+    for directory, folders, names in os.walk(stage / "usr"):
+        links = [name for name in folders if (Path(directory) / name).is_symlink()]
+        found += [(Path(directory) / name).relative_to(stage) for name in (*names, *links)]
+    for directory, _, names in os.walk(stage / "etc"):
+        found += [(Path(directory) / name).relative_to(stage) for name in names]
+    return sorted(found)
+
+
+def _pruned(path: Path) -> bool:
+    return any(fnmatch.fnmatch(str(path), pattern) for pattern in PRUNED)
+
+
+def _version(real: Real, suite: Suite) -> str:
+    debs = real.recipe.get("debs", ())
+    if not debs:
+        return real.package.version
+    upstream = re.sub(r"^\d+:|-[^-]*$", "", suite.debs[debs[0]].version)
+    return re.sub(r"[^A-Za-z0-9.~]", ".", upstream)
+
+
+# --- rpmbuild ----------------------------------------------------------------------------------------------------
+
+
+def _header(name: str, architecture: str) -> str:
+    noarch = "BuildArch: noarch\n" if architecture == "noarch" else ""
+    return (
+        f"Name: {name}\nVersion: 1\nRelease: 1.lab\nSummary: packages of the lab\nLicense: see each package\n{noarch}"
+        "AutoReqProv: no\n%description\nPackages of the lab.\n"
+    )
+
+
+def _subpackage(package: Package, summary: str, relations: Mapping[str, Any]) -> str:
+    lines = [f"%package -n {package.name}", f"Version: {package.version}", f"Summary: {summary}", "AutoReqProv: no"]
+    for key in ("requires", "provides", "conflicts"):
+        lines += [f"{key.capitalize()}: {name}" for name in relations.get(key, ())]
+    return "\n".join([*lines, f"%description -n {package.name}", f"{summary}.", ""])
+
+
+def _rpmbuild(parts: list[str], work: Path, target: Path, architecture: str) -> None:
+    header, *rest = parts
+    macros = {
+        "_topdir": work / "top",
+        "_rpmdir": work / "out",
+        "_buildhost": "lab",
+        "_dbpath": work / "db",
+        "_binary_payload": "w3.zstdio",
+        "use_source_date_epoch_as_buildtime": "1",
+        "clamp_mtime_to_source_date_epoch": "1",
+        "source_date_epoch_from_changelog": "0",
+        "_unpackaged_files_terminate_build": "0",
+        "_build_id_links": "none",
+        "debug_package": "%{nil}",
+        "__os_install_post": "%{nil}",
+        "_build_name_fmt": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
+    }
+    install = f"%install\nmkdir -p %{{buildroot}}\ncp -al {work / 'stage'}/. %{{buildroot}}/\n"
+    spec = work / "lab.spec"
+    spec.write_text("\n".join([header, *rest, install]))
+    defines = [word for key, value in macros.items() for word in ("--define", f"{key} {value}")]
+    machine = ["--target", architecture] if architecture != "noarch" else []
+    run(["rpmbuild", "-bb", "--quiet", *machine, *defines, spec], env=_environment())
+    for file in (work / "out").rglob("*.rpm"):
+        file.rename(target / file.name)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH), "LC_ALL": "C"}
+
+
+def _comps(members: list[str]) -> str:
+    rows = "".join(
+        f'      <packagereq type="mandatory">{xml.sax.saxutils.escape(name)}</packagereq>\n' for name in members
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<comps>\n  <group>\n    <id>development</id>\n'
+        "    <name>Development Tools</name>\n    <description>A basic development environment.</description>\n"
+        f"    <uservisible>true</uservisible>\n    <packagelist>\n{rows}    </packagelist>\n  </group>\n</comps>\n"
+    )

@@ -1,0 +1,81 @@
+"""Programs of a known Debian suite that the assembly itself runs: Python to compile modules, C compilers.
+
+The machine's own would do on one machine and not on the next: byte code belongs to one Python version, and what a
+newer system's compiler links needs a newer libc than the oldest base has.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.debian import Suite
+from lab.rpms import NEVER, merge_usr
+from lab.run import run
+from lab.settings import EPOCH, LAB
+
+PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
+BUILDER = (
+    "bash", "coreutils", "diffutils", "findutils", "g++", "g++-aarch64-linux-gnu", "grep", "libc-bin", "make", "mawk",
+    "sed",
+)  # fmt: skip
+
+
+def seeds(suite: str) -> list[str]:
+    """Packages that the tools of a suite start from."""
+    python = f"python{PYTHONS[suite]}"
+    return [python, *BUILDER] if suite == "bookworm" else [python]
+
+
+def members(suite: Suite) -> list[str]:
+    """The Debian packages that the tools of a suite consist of."""
+    return suite.closure(seeds(suite.name), NEVER)
+
+
+def assemble(suite: Suite, debs: list[str], out: Path) -> None:
+    """Unpack the tools; nothing of theirs runs outside of `Tools`."""
+    merge_usr(out)
+    suite.extract(debs, out)
+    for name, destination in {"usr/bin/sh": "bash", "usr/bin/awk": "mawk"}.items():
+        (out / name).unlink(missing_ok=True)
+        (out / name).symlink_to(destination)
+    for name in ("dev", "tmp", "work"):
+        (out / name).mkdir(exist_ok=True)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The unpacked tools of a suite."""
+
+    suite: str
+    tree: Path
+
+    def compile_python(self, tree: Path, directories: Sequence[str]) -> None:
+        """Write byte code beside the modules, valid whatever the files' times are."""
+        version = PYTHONS[self.suite]
+        libraries = self.tree / "usr/lib/x86_64-linux-gnu"
+        loader = libraries / "ld-linux-x86-64.so.2"
+        interpreter: list[str | Path] = [loader, "--library-path", libraries, self.tree / f"usr/bin/python{version}"]
+        environment = {
+            "PYTHONHOME": str(self.tree / "usr"),
+            "PYTHONHASHSEED": "0",
+            "SOURCE_DATE_EPOCH": str(EPOCH),
+            "LC_ALL": "C.UTF-8",
+        }
+        run([*interpreter, "-W", "ignore", LAB / "bytecode.py", tree, *directories], env=environment)
+
+    def shell(self, script: str, work: Path, *, log: Path) -> None:
+        """Run a script with the suite's own compilers, `work` being /work there."""
+        mounts = 'mount --rbind /dev "$1/dev" && mount --bind "$2" "$1/work" && exec chroot "$1" /bin/sh -euc "$3"'
+        user = [] if os.geteuid() == 0 else ["--map-root-user"]
+        path = "/usr/bin:/bin:/usr/sbin:/sbin"
+        environment = {"PATH": path, "LC_ALL": "C", "HOME": "/tmp", "SOURCE_DATE_EPOCH": str(EPOCH)}
+        # If this process is killed the compilers go with it, all of them: they have a process namespace of their own.
+        bound = ["setpriv", "--pdeathsig", "KILL", "unshare", "--fork", "--pid", "--kill-child"]
+        run(
+            [*bound, *user, "--mount", "--", "sh", "-c", mounts, "sh", self.tree, work, f"cd /work\n{script}"],
+            env=environment,
+            log=log,
+        )
