@@ -1,0 +1,3 @@
+module lambda-factory/emulator
+
+go 1.25

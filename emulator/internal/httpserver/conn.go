@@ -1,0 +1,239 @@
+package httpserver
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	bufferSize = 8 << 10
+	// maxLeftover is how much of a body that the handler did not want is read
+	// to keep the connection.
+	maxLeftover = 256 << 10
+)
+
+var (
+	errNoRequest      = errors.New("the client went away or was silent for too long")
+	errHeaderTooLarge = errors.New("the head of the request is too large")
+)
+
+// conn is one connection. One goroutine reads, handles and writes.
+type conn struct {
+	server *Server
+	socket net.Conn
+	input  input
+	reader *bufio.Reader
+	out    []byte
+	idle   atomic.Bool // it waits for a request
+	header http.Header // of responses, used again and again
+}
+
+// input is the socket with a budget for the head of a request.
+type input struct {
+	socket net.Conn
+	budget int // bytes that may be read; negative: no bound
+	err    error
+}
+
+func (i *input) Read(p []byte) (int, error) {
+	if i.budget == 0 {
+		i.err = errHeaderTooLarge
+		return 0, i.err
+	}
+	if i.budget > 0 && len(p) > i.budget {
+		p = p[:i.budget]
+	}
+	n, err := i.socket.Read(p)
+	if i.budget > 0 {
+		i.budget -= n
+	}
+	i.err = err
+	return n, err
+}
+
+func newConn(s *Server, socket net.Conn) *conn {
+	c := &conn{server: s, socket: socket, input: input{socket: socket}, header: http.Header{}}
+	c.reader = bufio.NewReaderSize(&c.input, bufferSize)
+	c.idle.Store(true)
+	return c
+}
+
+func (c *conn) serve() {
+	for {
+		request, err := c.read()
+		if err != nil {
+			c.refuse(errors.Join(err, c.input.err)) // the parser may not tell why it got no more
+			return
+		}
+		if !c.handle(request) || c.server.isStopping() {
+			return
+		}
+		c.idle.Store(true)
+	}
+}
+
+// read waits for a request and reads its head.
+func (c *conn) read() (*http.Request, error) {
+	c.input.budget = -1
+	c.deadline(c.server.limits.Idle)
+	if _, err := c.reader.Peek(1); err != nil {
+		return nil, errNoRequest
+	}
+	c.idle.Store(false)
+	c.deadline(c.server.limits.Header)
+	if n := c.server.limits.HeaderBytes; n > 0 {
+		c.input.budget = n
+	}
+	request, err := http.ReadRequest(c.reader)
+	c.input.budget = -1
+	c.deadline(0)
+	if err == nil && !request.ProtoAtLeast(1, 0) {
+		err = errors.New("not HTTP/1")
+	}
+	return request, err
+}
+
+func (c *conn) deadline(limit time.Duration) {
+	switch {
+	case limit > 0:
+		_ = c.socket.SetReadDeadline(time.Now().Add(limit))
+	case c.server.limits != (Limits{}): // else there never was one
+		_ = c.socket.SetReadDeadline(time.Time{})
+	}
+}
+
+// refuse answers a request that could not be read.
+func (c *conn) refuse(err error) {
+	status := "400 Bad Request"
+	var timeout net.Error
+	switch {
+	case errors.Is(err, errNoRequest):
+		return
+	case errors.Is(err, errHeaderTooLarge):
+		status = "431 Request Header Fields Too Large"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		status = "408 Request Timeout"
+	}
+	_, _ = io.WriteString(c.socket, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	c.linger()
+}
+
+// lingerLimit is the time for a client to notice that nobody reads what it sends.
+const lingerLimit = 500 * time.Millisecond
+
+// linger ends a connection whose client is still sending. Closing at once would
+// have its kernel throw away the answer.
+func (c *conn) linger() {
+	if socket, ok := c.socket.(*net.TCPConn); ok {
+		_ = socket.CloseWrite()
+		_ = socket.SetReadDeadline(time.Now().Add(lingerLimit))
+		_, _ = io.Copy(io.Discard, socket)
+	}
+}
+
+// handle answers one request and tells whether there may be another.
+func (c *conn) handle(request *http.Request) (again bool) {
+	defer func() {
+		// A handler aborts to end the connection without an answer. Any other
+		// panic is a mistake in it, and the end of this connection only.
+		if r := recover(); r != nil && r != http.ErrAbortHandler {
+			fmt.Fprintf(os.Stderr, "init: %s %s: %v\n%s", request.Method, request.URL.Path, r, debug.Stack())
+		}
+	}()
+	w := &response{conn: c, head: request.Method == http.MethodHead, old: !request.ProtoAtLeast(1, 1), close: request.Close}
+	clear(c.header)
+	watch := &watcher{Context: context.Background(), conn: c}
+	defer watch.stop()
+	if request.Trailer == nil {
+		request.Trailer = http.Header{} // shared with the copy below; the body fills it
+	}
+	request = request.WithContext(watch)
+	request.RemoteAddr = c.socket.RemoteAddr().String()
+	body := &body{ReadCloser: request.Body, conn: c}
+	if request.Body == http.NoBody {
+		watch.readable = true
+	} else {
+		body.expected = strings.EqualFold(request.Header.Get("Expect"), "100-continue")
+		request.Body = body
+		watch.body = body
+	}
+	c.server.handler.ServeHTTP(w, request)
+	watch.stop()
+	if request.Body == http.NoBody {
+		return w.finish() == nil && !w.close
+	}
+	if body.expected { // it was never asked for: the client may or may not send it
+		w.close = true
+	}
+	if w.finish() != nil {
+		return false
+	}
+	if !body.discard() {
+		c.linger()
+		return false
+	}
+	return !w.close
+}
+
+// alive tells whether the client has not closed the connection yet.
+func (c *conn) alive() bool {
+	socket, ok := c.socket.(syscall.Conn)
+	if !ok {
+		return true
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return false
+	}
+	alive := true
+	err = raw.Control(func(fd uintptr) {
+		n, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		alive = n > 0 || err == syscall.EAGAIN || err == syscall.EINTR
+	})
+	return alive && err == nil
+}
+
+// body is the body of a request.
+type body struct {
+	io.ReadCloser
+	conn     *conn
+	expected bool // the client waits to be told to send it
+	ended    atomic.Bool
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if b.expected {
+		b.expected = false
+		if _, err := io.WriteString(b.conn.socket, "HTTP/1.1 100 Continue\r\n\r\n"); err != nil {
+			return 0, err
+		}
+	}
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.ended.Store(true)
+	}
+	return n, err
+}
+
+// discard reads what the handler has left, and tells whether that was all.
+func (b *body) discard() bool {
+	if b.ended.Load() {
+		return true
+	}
+	if b.expected {
+		return false
+	}
+	_, err := io.CopyN(io.Discard, b.ReadCloser, maxLeftover)
+	return err == io.EOF
+}

@@ -1,0 +1,74 @@
+package testbed
+
+import (
+	"fmt"
+	"net"
+	"net/rpc"
+	"os"
+)
+
+// GoFunction is the name of the program that is a function as go1.x had them.
+const GoFunction = "gofunction"
+
+// gofunctionMain is that part, with net/rpc as in aws-lambda-go.
+func gofunctionMain() {
+	listener, err := net.Listen("tcp", "localhost:"+os.Getenv("_LAMBDA_SERVER_PORT"))
+	if err != nil {
+		os.Exit(96)
+	}
+	if err := rpc.RegisterName("Function", &function{}); err != nil {
+		os.Exit(95)
+	}
+	rpc.Accept(listener)
+}
+
+type function struct{ count int }
+
+// The messages, as in aws-lambda-go's package messages.
+type (
+	PingRequest   struct{}
+	PingResponse  struct{}
+	InvokeRequest struct {
+		Payload            []byte
+		RequestId          string
+		XAmznTraceId       string
+		Deadline           InvokeTimestamp
+		InvokedFunctionArn string
+		ClientContext      []byte
+	}
+	InvokeTimestamp struct{ Seconds, Nanos int64 }
+	InvokeResponse  struct {
+		Payload []byte
+		Error   *InvokeError
+	}
+	InvokeError struct {
+		Message, Type string
+		StackTrace    []*InvokeFrame
+		ShouldExit    bool
+	}
+	InvokeFrame struct {
+		Path  string
+		Line  int32
+		Label string
+	}
+)
+
+func (f *function) Ping(*PingRequest, *PingResponse) error { return nil }
+
+func (f *function) Invoke(request *InvokeRequest, response *InvokeResponse) error {
+	f.count++
+	fmt.Println("in the function")
+	switch string(request.Payload) {
+	case `"panic"`:
+		response.Error = &InvokeError{Message: "oh no", Type: "errorString", ShouldExit: true,
+			StackTrace: []*InvokeFrame{{Path: "main.go", Line: 7, Label: "main"}}}
+	case `"error"`:
+		response.Error = &InvokeError{Message: "no", Type: "errorString"}
+	case `"exit"`:
+		os.Exit(4)
+	default:
+		response.Payload = fmt.Appendf(nil, `{"count":%d,"id":%q,"seconds":%d,"event":%s}`,
+			f.count, request.RequestId, request.Deadline.Seconds, request.Payload)
+	}
+	return nil
+}
