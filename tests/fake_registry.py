@@ -1,0 +1,157 @@
+"""A real HTTP server on the loopback address that speaks the registry's manifest routes, and fails when told to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+from factory.references import Repository
+from factory.registry import OCI_INDEX, OCI_MANIFEST, Manifest
+
+_TOKEN = "secret-token"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A prepared answer, given instead of the true one."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class FakeRegistry:
+    """Holds manifests by (repository, tag or digest) and blobs by digest. `requests` are the lines it was asked."""
+
+    def __init__(self) -> None:
+        self.manifests: dict[tuple[str, str], Manifest] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.requests: list[str] = []
+        self.failures: deque[Answer] = deque()
+        self.challenge: str | None = None
+        self.token_status = 200
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self._server.server_address[1]}"
+
+    def repository(self, name: str = "factory/lambda") -> Repository:
+        return Repository(self.host, name)
+
+    def demand_token(self) -> None:
+        """Answers nobody from now on who has not fetched a token."""
+        self.challenge = f'Bearer realm="http://{self.host}/token",service="fake",scope="ignored"'
+
+    def image(self, repository: str, tag: str, architecture: str = "amd64", salt: str = "") -> Manifest:
+        """Puts a plain image there; returns its manifest."""
+        config = json.dumps({"architecture": architecture, "os": "linux", "salt": salt}).encode()
+        digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
+        self.blobs[digest] = config
+        document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": {"digest": digest}, "layers": []}
+        manifest = Manifest(OCI_MANIFEST, json.dumps(document).encode())
+        self.keep(repository, tag, manifest)
+        return manifest
+
+    def index(self, repository: str, tag: str, *platforms: str, salt: str = "") -> dict[str, str]:
+        """Puts an index of images there; returns the digest for each platform, `linux/amd64`."""
+        members = {platform: self._member(repository, platform, salt) for platform in platforms}
+        entries = [
+            {
+                "digest": manifest.digest,
+                "platform": {"os": platform.split("/")[0], "architecture": platform.split("/")[1]},
+            }
+            for platform, manifest in members.items()
+        ]
+        content = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
+        self.keep(repository, tag, Manifest(OCI_INDEX, content))
+        return {platform: manifest.digest for platform, manifest in members.items()}
+
+    def keep(self, repository: str, tag: str, manifest: Manifest) -> None:
+        self.manifests[repository, tag] = manifest
+        self.manifests[repository, manifest.digest] = manifest
+
+    def tags(self, repository: str = "factory/lambda") -> dict[str, str]:
+        """The digest of each tag of a repository."""
+        return {
+            tag: manifest.digest
+            for (name, tag), manifest in self.manifests.items()
+            if name == repository and not tag.startswith("sha256:")
+        }
+
+    def written(self) -> list[str]:
+        """The tags that were put, in order."""
+        return [line.rpartition("/")[2] for line in self.requests if line.startswith("PUT ")]
+
+    def _member(self, repository: str, platform: str, salt: str) -> Manifest:
+        tag = f"member-{platform.replace('/', '-')}{salt}"
+        manifest = self.image(repository, tag, platform.split("/")[1], salt)
+        del self.manifests[repository, tag]
+        return manifest
+
+    def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        self.requests.append(f"{method} {target}")
+        path = urlsplit(target)
+        if path.path == "/token":
+            scope = parse_qs(path.query).get("scope", [""])[0]
+            return Answer(self.token_status, body=json.dumps({"token": f"{_TOKEN}/{scope}"}).encode())
+        if self.failures:
+            return self.failures.popleft()
+        if self.challenge and not headers.get("Authorization", "").startswith(f"Bearer {_TOKEN}/"):
+            return Answer(401, {"WWW-Authenticate": self.challenge})
+        match = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/([^/]+)", path.path)
+        if not match:
+            return Answer(404)
+        name, kind, reference = match.groups()
+        if kind == "blobs":
+            return Answer(200, body=self.blobs[reference]) if reference in self.blobs else Answer(404)
+        if method == "PUT":
+            manifest = Manifest(headers.get("Content-Type", ""), body)
+            self.keep(name, reference, manifest)
+            return Answer(201)
+        found = self.manifests.get((name, reference))
+        return Answer(200, {"Content-Type": found.media_type}, found.content) if found else Answer(404)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        registry = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self._serve()
+
+            def do_PUT(self) -> None:
+                self._serve()
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+            def _serve(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                answer = registry.answer(self.command, self.path, dict(self.headers.items()), body)
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer.body)))
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+        return Handler

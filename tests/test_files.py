@@ -1,0 +1,131 @@
+"""Files that are whole or not there, and locks between processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pytest
+
+from factory.files import exclusive, write_if_changed, write_text
+
+_FORK = multiprocessing.get_context("fork")
+
+
+def test_a_file_and_its_folders_are_made(tmp_path: Path) -> None:
+    file = tmp_path / "a" / "b" / "c.txt"
+    write_text(file, "héllo\n")
+    assert file.read_bytes() == "héllo\n".encode()
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert [entry.name for entry in file.parent.iterdir()] == ["c.txt"]
+
+
+def test_a_reader_sees_the_old_text_or_the_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.txt"
+    write_text(file, "old")
+    seen: list[str] = []
+    replace = os.replace
+
+    def watched(source: str, target: Path) -> None:
+        seen.append(file.read_text())
+        replace(source, target)
+        seen.append(file.read_text())
+
+    monkeypatch.setattr(os, "replace", watched)
+    write_text(file, "new")
+    assert seen == ["old", "new"]
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_text(tmp_path / "a.txt", "text")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unchanged_file_keeps_its_time(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    assert write_if_changed(file, "text")
+    os.utime(file, (1, 1))
+    assert not write_if_changed(file, "text")
+    assert file.stat().st_mtime == 1
+    assert write_if_changed(file, "other")
+    assert file.read_text() == "other"
+
+
+def _hold(file: Path, holding: Event, release: Event) -> None:
+    with exclusive(file):
+        holding.set()
+        release.wait(20)
+
+
+def _count(file: Path, counter: Path, turns: int) -> None:
+    for _ in range(turns):
+        with exclusive(file):
+            value = int(counter.read_text())
+            time.sleep(0.001)
+            counter.write_text(str(value + 1))
+
+
+def test_nobody_waits_for_a_free_lock(tmp_path: Path) -> None:
+    for _ in range(2):
+        with exclusive(tmp_path / "locks" / "a.lock") as waited:
+            assert not waited
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+    workers = [_FORK.Process(target=_count, args=(tmp_path / "a.lock", counter, 25)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    assert counter.read_text() == "100"
+
+
+def test_a_second_process_waits_and_knows_it(tmp_path: Path) -> None:
+    holding, release = _FORK.Event(), _FORK.Event()
+    other = _FORK.Process(target=_hold, args=(tmp_path / "a.lock", holding, release))
+    other.start()
+    assert holding.wait(20)
+    with exclusive(tmp_path / "b.lock") as waited:
+        assert not waited, "another lock is another matter"
+    watcher = _FORK.Process(target=_release_later, args=(release,))
+    watcher.start()
+    with exclusive(tmp_path / "a.lock") as waited:
+        assert waited
+        assert release.is_set()
+    other.join(20)
+    watcher.join(20)
+
+
+def _release_later(release: Event) -> None:
+    time.sleep(0.2)
+    release.set()
+
+
+def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
+    holding, release = _FORK.Event(), _FORK.Event()
+    other = _FORK.Process(target=_hold, args=(tmp_path / "a.lock", holding, release))
+    other.start()
+    assert holding.wait(20)
+    assert other.pid
+    os.kill(other.pid, signal.SIGKILL)
+    other.join(20)
+    with exclusive(tmp_path / "a.lock"):
+        pass
+
+
+def test_an_error_inside_lets_go(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="mine"), exclusive(tmp_path / "a.lock"):
+        raise ValueError("mine")
+    with exclusive(tmp_path / "a.lock") as waited:
+        assert not waited

@@ -1,0 +1,30 @@
+"""References, taken apart and put together."""
+
+from __future__ import annotations
+
+import pytest
+
+from factory.references import Repository, mirrored, split_reference
+
+
+@pytest.mark.parametrize(
+    ("reference", "parts"),
+    [
+        ("public.ecr.aws/lambda/python:3.13", ("public.ecr.aws", "lambda/python", "3.13")),
+        ("127.0.0.1:5000/lambda/python:3.13", ("127.0.0.1:5000", "lambda/python", "3.13")),
+        ("a.example/x:y", ("a.example", "x", "y")),
+    ],
+)
+def test_a_reference_has_a_host_a_name_and_a_tag(reference: str, parts: tuple[str, str, str]) -> None:
+    assert split_reference(reference) == parts
+
+
+def test_a_repository_is_what_was_parsed() -> None:
+    assert str(Repository.parse("127.0.0.1:5000/factory/lambda")) == "127.0.0.1:5000/factory/lambda"
+    assert Repository.parse("ghcr.io/a/b") == Repository("ghcr.io", "a/b")
+
+
+def test_a_mirror_stands_for_its_host_alone() -> None:
+    mirrors = {"public.ecr.aws": "127.0.0.1:5000"}
+    assert mirrored("public.ecr.aws", mirrors) == "127.0.0.1:5000"
+    assert mirrored("ghcr.io", mirrors) == "ghcr.io"

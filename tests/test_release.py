@@ -1,0 +1,258 @@
+"""A whole run with a stand-in for the engine, the builder and the checks: what is recorded, pushed and answered."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from factory import lock, release
+from factory.build import Builder
+from factory.cli import main
+from factory.engine import EngineError, EngineImage
+from factory.errors import FactoryError, Interrupted
+from factory.images import Image
+from factory.keys import local_name
+from factory.records import CheckResult, Record
+from factory.records import TestResult as SmokeResult
+from factory.registry import OCI_MANIFEST, Manifest
+from factory.session import Session
+from factory.smoke.checks import Subject
+from tests.fake_registry import FakeRegistry
+from tests.support import SMALL, full_lock, record, small
+
+SLICE = ("al2-x86_64", "build-al2-x86_64", "python3.11")
+RUN, BUILD = "python3.11-x86_64", "build-python3.11-x86_64"
+
+
+class Machine:
+    """Stands for engine and builder: images are manifests, kept by digest and by local name."""
+
+    def __init__(self, registry: FakeRegistry) -> None:
+        self.registry = registry
+        self.images: dict[str, Manifest] = {}
+        self.work: list[str] = []
+        self.broken_builds: dict[str, Exception] = {}
+        self.checks: dict[str, tuple[CheckResult, ...]] = {}
+        self.unfit = False
+        self.client = SimpleNamespace(containers=SimpleNamespace(list=lambda **_: []))
+
+    def finished(self) -> dict[str, str]:
+        return {name: manifest.digest for name, manifest in self.images.items() if not name.startswith("sha256:")}
+
+    def inspect(self, reference: str) -> EngineImage | None:
+        found = self.images.get(reference)
+        return EngineImage(found.digest, "amd64", 1000, {}) if found else None
+
+    def push(self, digest: str, repository: str, tag: str) -> None:
+        self.work.append(f"push {tag}")
+        if self.unfit:
+            raise EngineError("denied")
+        self.registry.keep(repository.partition("/")[2], tag, self.images[digest])
+
+    def build(self, image: Image, session: Session) -> Record:
+        self.work.append(f"build {image.name}")
+        if error := self.broken_builds.get(image.name):
+            raise error
+        inputs = session.inputs_of(image)
+        manifest = Manifest(OCI_MANIFEST, json.dumps({"name": image.name, "key": inputs.key}).encode())
+        self.images[manifest.digest] = self.images[local_name(image.name, inputs.key)] = manifest
+        return record(image.name, inputs, with_digest=manifest.digest)
+
+    def test(self, subject: Subject) -> SmokeResult:
+        self.work.append(f"test {subject.image.name}")
+        checks = self.checks.get(subject.image.name, (CheckResult("runs", True, 0.1),))
+        return SmokeResult("key", "2026-11-23T12:00:00+00:00", checks)
+
+
+@pytest.fixture
+def machine(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A folder with the small matrix, in which we are, on a machine without docker."""
+    machine = Machine(registry)
+    shutil.copy(SMALL, tmp_path / "matrix.toml")
+    lock.write(tmp_path / "matrix.lock", full_lock(small()))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FACTORY_REGISTRY", str(registry.repository()))
+    monkeypatch.setattr("factory.engine.Engine", lambda: machine)
+    monkeypatch.setattr("factory.push._PAUSES", ())
+    monkeypatch.setattr(Session, "compile_emulator", lambda _: None)
+    monkeypatch.setattr("factory.session.context_key", lambda: "emulator")
+    monkeypatch.setattr("factory.session.tests_key", lambda *_: "key")
+    monkeypatch.setattr("factory.release.tests_key", lambda *_: "key")
+
+    def session_of(builder: Builder) -> Any:
+        return SimpleNamespace(inputs_of=builder.contexts.inputs_of)
+
+    monkeypatch.setattr(Builder, "build", lambda self, image, _: machine.build(image, session_of(self)))
+    monkeypatch.setattr(release, "run_checks", lambda subject, _: machine.test(subject))
+    monkeypatch.setattr(release, "installed_packages", lambda _: ("bash-5-1.x86_64",))
+    return machine
+
+
+def _release(*words: str) -> int:
+    return main(["release", *(words or SLICE), "--jobs", "4"])
+
+
+def _junit() -> dict[str, str]:
+    root = ElementTree.parse("build/reports/junit.xml").getroot()
+    return {suite.get("name", ""): suite.get("failures", "") for suite in root}
+
+
+def test_everything_is_built_tested_and_pushed(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _release() == 0
+    assert sorted(machine.work) == sorted(
+        f"{step} {name}"
+        for step in ("build", "test", "push")
+        for name in ("al2-x86_64", "build-al2-x86_64", RUN, BUILD)
+    )
+    tags = machine.registry.tags()
+    assert tags[RUN] in machine.images
+    assert {"python3.11", "build-python3.11", "al2", "build-al2"} <= tags.keys()
+    out = capsys.readouterr().out.splitlines()
+    assert all(line.endswith("built, tested, pushed") for line in out[1:])
+    assert _junit() == dict.fromkeys(("al2-x86_64", "build-al2-x86_64", RUN, BUILD), "0")
+
+
+def test_a_second_run_does_nothing(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _release() == 0
+    machine.work.clear()
+    machine.registry.requests.clear()
+    capsys.readouterr()
+    assert _release() == 0
+    assert machine.work == []
+    assert machine.registry.written() == []
+    assert all(line.endswith("unchanged") for line in capsys.readouterr().out.splitlines()[1:])
+
+
+def test_a_failed_smoke_test_keeps_its_image_from_being_pushed_and_no_other(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.checks[RUN] = (CheckResult("starts", True, 0.1), CheckResult("answers", False, 0.1, "no answer\nat all"))
+    assert _release() == 1
+    tags = machine.registry.tags()
+    assert RUN not in tags
+    assert "python3.11" not in tags
+    assert {BUILD, "al2-x86_64", "build-al2-x86_64"} <= tags.keys()
+    captured = capsys.readouterr()
+    assert f"{RUN}: the smoke test failed\n    answers: no answer\n" in captured.err
+    assert "Traceback" not in captured.err
+    assert _junit()[RUN] == "1"
+    machine.work.clear()
+    machine.checks.clear()
+    assert _release() == 0
+    assert machine.work == [f"test {RUN}", f"push {RUN}"]
+
+
+def test_an_image_for_which_no_check_ran_has_failed(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.checks[RUN] = ()
+    assert _release() == 1
+    assert RUN not in machine.registry.tags()
+    assert "no check ran" in capsys.readouterr().err
+    assert _junit()[RUN] == "1"
+
+
+def test_a_failed_build_blocks_its_descendants_only(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.broken_builds["build-al2-x86_64"] = FactoryError("build-al2-x86_64: the build failed")
+    assert _release() == 1
+    assert {RUN, "al2-x86_64"} <= machine.registry.tags().keys()
+    assert f"build {BUILD}" not in machine.work
+    captured = capsys.readouterr()
+    assert f"build-al2-x86_64 failed, so these were not finished: {BUILD}" in captured.err
+    assert "build failed" in captured.out
+    machine.broken_builds.clear()
+    machine.work.clear()
+    assert _release() == 0
+    assert sorted(machine.work) == sorted(
+        f"{step} {name}" for step in ("build", "test", "push") for name in ("build-al2-x86_64", BUILD)
+    )
+
+
+def test_a_bug_in_a_step_fails_one_image_and_gives_no_traceback(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.broken_builds["build-al2-x86_64"] = ZeroDivisionError("a bug")
+    assert _release() == 1
+    captured = capsys.readouterr()
+    assert "build-al2-x86_64: build failed: ZeroDivisionError: a bug" in captured.err
+    assert "Traceback" not in captured.err
+    assert RUN in machine.registry.tags()
+
+
+def test_a_refused_push_fails_and_is_made_up_for(machine: Machine) -> None:
+    machine.unfit = True
+    assert _release() == 1
+    assert machine.registry.tags() == {}
+    machine.unfit = False
+    machine.work.clear()
+    assert _release() == 0
+    assert {word.split()[0] for word in machine.work} == {"push"}
+
+
+def test_no_registry_is_the_machines_lack(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("factory.push.Registry", None)
+    from factory.registry import Registry
+
+    monkeypatch.setattr("factory.registry.Registry", lambda: Registry(retries=0))
+    assert main(["release", *SLICE, "--registry", "127.0.0.1:1/nowhere"]) == 3
+    assert "127.0.0.1:1 does not answer" in capsys.readouterr().err
+
+
+def test_an_interrupt_keeps_what_was_complete(machine: Machine) -> None:
+    machine.broken_builds["build-al2-x86_64"] = Interrupted("interrupted")
+    assert _release("al2-x86_64", "build-al2-x86_64") == 130
+    machine.broken_builds.clear()
+    before = [word for word in machine.work if word == "build al2-x86_64"]
+    assert _release("al2-x86_64", "build-al2-x86_64") == 0
+    assert [word for word in machine.work if word == "build al2-x86_64"] == before or not before
+
+
+def test_the_steps_one_by_one(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", "al2-x86_64"]) == 1
+    assert "al2-x86_64: not built with the present inputs; run `factory build al2-x86_64`" in capsys.readouterr().err
+    assert main(["build", "al2-x86_64"]) == 0
+    assert main(["push", "al2-x86_64"]) == 1
+    assert "no smoke test passed" in capsys.readouterr().err
+    assert main(["test", "al2-x86_64"]) == 0
+    assert main(["push", "al2-x86_64"]) == 0
+    assert machine.work == ["build al2-x86_64", "test al2-x86_64", "push al2-x86_64"]
+
+
+def test_an_ancestor_is_built_but_neither_tested_nor_pushed(machine: Machine) -> None:
+    assert _release(RUN) == 0
+    assert machine.work == ["build al2-x86_64", f"build {RUN}", f"test {RUN}", f"push {RUN}"]
+
+
+def test_the_result_as_data(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _release("al2-x86_64", "--format", "json") == 0
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert entry["name"] == "al2-x86_64"
+    assert entry["digest"] == machine.registry.tags()["al2-x86_64"]
+    assert {"al2-x86_64", "al2"} < set(entry["pushed"])
+
+
+def test_an_unlocked_reference_warns_or_ends_the_run(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("matrix.lock").unlink()
+    assert _release("al2-x86_64", "--locked") == 2
+    assert (
+        "upstream.example/lambda/provided:al2: no digest in matrix.lock; run `factory lock`" in capsys.readouterr().err
+    )
+    assert machine.work == []
+    assert _release("al2-x86_64") == 0
+    assert "warning: upstream.example/lambda/provided:al2: no digest in matrix.lock" in capsys.readouterr().err
+
+
+def test_a_family_without_a_recipe_is_found_before_the_first_build(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = Path("matrix.toml").read_text()
+    Path("matrix.toml").write_text(text.replace('smoke = "python"', 'smoke = "nothing"'))
+    assert _release() == 2
+    assert "smoke/nothing/smoke.toml is missing" in capsys.readouterr().err
+    assert machine.work == []

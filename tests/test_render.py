@@ -1,0 +1,297 @@
+"""The Dockerfiles of the real matrix, and what holds for all of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from factory.errors import UsageError
+from factory.loader import parse
+from factory.render import TEMPLATES, Renderer
+from tests.support import REAL, changed, image, real, small, small_text, small_with
+
+# Lambda's sandbox, from the fact sheet of the runtimes: what docker-lambda set, and functions came to read.
+SANDBOX = {
+    "PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+    "LD_LIBRARY_PATH": "/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+    "LANG": "en_US.UTF-8",
+    "TZ": ":UTC",
+    "LAMBDA_TASK_ROOT": "/var/task",
+    "LAMBDA_RUNTIME_DIR": "/var/runtime",
+    "_LAMBDA_CONTROL_SOCKET": "14",
+    "_LAMBDA_SHARED_MEM_FD": "11",
+    "_LAMBDA_LOG_FD": "9",
+    "_LAMBDA_SB_ID": "7",
+    "_LAMBDA_CONSOLE_SOCKET": "16",
+    "_LAMBDA_RUNTIME_LOAD_TIME": "1530232235231",
+    "_AWS_XRAY_DAEMON_ADDRESS": "169.254.79.2",
+    "_AWS_XRAY_DAEMON_PORT": "2000",
+    "AWS_XRAY_DAEMON_ADDRESS": "169.254.79.2:2000",
+    "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+    "_X_AMZN_TRACE_ID": "Root=1-dc99d00f-c079a84d433534434534ef0d;Parent=91ed514f1e5c03b2;Sampled=1",
+}
+BUILD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin"
+BASES = ("al1", "al2", "al2023")
+RAPID = ["/var/rapid/init", "--bootstrap", "/var/runtime/bootstrap", "--enable-msg-logs"]
+RENDERED = Renderer(real()).all()
+
+
+def instructions(dockerfile: str) -> list[tuple[str, str]]:
+    """A Dockerfile's instructions with their words, continuation lines joined."""
+    lines = [line for line in dockerfile.splitlines() if not line.startswith("#")]
+    joined = "\n".join(lines).replace("\\\n", " ")
+    found = []
+    for line in joined.splitlines():
+        if line.strip():
+            word, _, rest = line.partition(" ")
+            found.append((word, rest.strip()))
+    return found
+
+
+def pairs(dockerfile: str, word: str) -> dict[str, str]:
+    """What the ENV or LABEL instructions of a Dockerfile set."""
+    found: dict[str, str] = {}
+    for name, rest in instructions(dockerfile):
+        if name == word:
+            found.update(part.split("=", 1) for part in shlex.split(rest))  # type: ignore[misc]
+    return found
+
+
+def last(dockerfile: str, word: str) -> str | None:
+    """What the last instruction of a kind says."""
+    return next((rest for name, rest in reversed(instructions(dockerfile)) if name == word), None)
+
+
+def test_rendering_is_deterministic() -> None:
+    again = Renderer(parse(REAL.read_text())).all()
+    assert again == RENDERED
+    assert list(again) == list(RENDERED)
+
+
+def test_one_dockerfile_serves_both_architectures() -> None:
+    renderer = Renderer(real())
+    for variant in ("", "build-"):
+        both = [renderer.dockerfile(image(f"{variant}python3.13-{arch}", real())) for arch in ("x86_64", "arm64")]
+        assert both[0] == both[1]
+        for word in ("x86_64", "arm64", "amd64", "aarch64"):
+            assert not any(word in rest for _, rest in instructions(both[0]))
+
+
+@pytest.mark.parametrize("stem", sorted(RENDERED))
+def test_every_dockerfile_is_made_of_known_instructions(stem: str) -> None:
+    text = RENDERED[stem]
+    known = {"FROM", "LABEL", "ENV", "ARG", "RUN", "COPY", "ADD", "WORKDIR", "USER", "ENTRYPOINT", "CMD"}
+    assert {word for word, _ in instructions(text)} <= known
+    assert all(rest for _, rest in instructions(text))
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+    assert "\n\n\n" not in text
+    assert not re.search(r"[ \t]$", text, re.MULTILINE)
+    assert "{{" not in text
+    assert "{%" not in text
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_a_base_has_the_sandboxs_environment(base: str) -> None:
+    assert pairs(RENDERED[base], "ENV") == SANDBOX
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_a_build_base_differs_from_the_sandbox_by_the_systems_path(base: str) -> None:
+    assert pairs(RENDERED[f"build-{base}"], "ENV") == {**SANDBOX, "PATH": BUILD_PATH}
+
+
+@pytest.mark.parametrize(
+    ("base", "uid", "gid"), [("al1", 496, 495), ("al2", 993, 990), ("al2023", 993, 990)], ids=BASES
+)
+def test_the_account_the_directories_and_tmp(base: str, uid: int, gid: int) -> None:
+    for stem in (base, f"build-{base}"):
+        run = next(rest for word, rest in instructions(RENDERED[stem]) if word == "RUN")
+        assert f"'sbx_user1051:x:{uid}:{gid}::/home/sbx_user1051:/sbin/nologin' >> /etc/passwd" in run
+        assert f"'sbx_user1051:x:{gid}:' >> /etc/group" in run
+        (made,) = re.findall(r"mkdir -p ([^;]+)", run)
+        assert set(made.split()) == {"/opt", "/var/lang", "/var/rapid", "/var/runtime", "/var/task"}
+        assert "chown root:root /tmp" in run
+        assert "chmod 1777 /tmp" in run
+        assert last(RENDERED[stem], "WORKDIR") == "/var/task"
+
+
+def test_functions_run_as_the_sandboxs_user_and_builds_as_root() -> None:
+    for stem in RENDERED:
+        of_runtime = stem not in BASES
+        expected = "sbx_user1051" if of_runtime and not stem.startswith("build-") else None
+        assert last(RENDERED[stem], "USER") == expected, stem
+
+
+def test_entrypoints() -> None:
+    for stem, text in RENDERED.items():
+        entrypoint = json.loads(last(text, "ENTRYPOINT") or "null")
+        if stem in ("build-al1", "build-al2", "build-al2023"):
+            assert entrypoint == []
+        elif stem.startswith("build-"):
+            assert entrypoint is None, "inherited from the base"
+        elif stem in BASES or stem.startswith("provided"):
+            assert entrypoint == ["/var/rapid/init"]
+        else:
+            assert entrypoint == RAPID
+
+
+def test_build_images_greet_with_a_shell() -> None:
+    for stem, text in RENDERED.items():
+        if stem.startswith("build-"):
+            assert last(text, "CMD") == '["/bin/bash"]'
+
+
+@pytest.mark.parametrize(("runtime", "number"), [("nodejs16.x", "16"), ("nodejs22.x", "22"), ("nodejs24.x", "24")])
+def test_the_environment_of_node(runtime: str, number: str) -> None:
+    common = {
+        "PATH": "/var/lang/bin:$PATH",
+        "LD_LIBRARY_PATH": "/var/lang/lib:$LD_LIBRARY_PATH",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}",
+    }
+    assert pairs(RENDERED[runtime], "ENV") == {**common, "_HANDLER": "index.handler"}
+    node_path = f"/opt/nodejs/node{number}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules"
+    assert pairs(RENDERED[f"build-{runtime}"], "ENV") == {**common, "NODE_PATH": node_path}
+
+
+@pytest.mark.parametrize("runtime", ["python3.11", "python3.13"])
+def test_the_environment_of_python(runtime: str) -> None:
+    common = {
+        "PATH": "/var/lang/bin:$PATH",
+        "LD_LIBRARY_PATH": "/var/lang/lib:$LD_LIBRARY_PATH",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}",
+    }
+    assert pairs(RENDERED[runtime], "ENV") == {**common, "_HANDLER": "lambda_function.lambda_handler"}
+    assert pairs(RENDERED[f"build-{runtime}"], "ENV") == common
+
+
+@pytest.mark.parametrize("runtime", ["provided", "provided.al2", "provided.al2023"])
+def test_a_custom_runtime_has_the_bases_environment(runtime: str) -> None:
+    assert pairs(RENDERED[runtime], "ENV") == {"_HANDLER": "handler"}
+    assert pairs(RENDERED[f"build-{runtime}"], "ENV") == {}
+
+
+def test_the_sources_of_runtimes_are_the_official_images() -> None:
+    froms = {stem: [rest for word, rest in instructions(text) if word == "FROM"] for stem, text in RENDERED.items()}
+    assert froms["al2023"] == ["public.ecr.aws/lambda/provided:al2023"]
+    assert froms["build-al1"] == ["public.ecr.aws/lambda/provided:alami"]
+    repository = real().publish.repository
+    assert froms["python3.13"] == ["public.ecr.aws/lambda/python:3.13 AS upstream", f"{repository}:al2023"]
+    assert froms["build-nodejs16.x"] == ["public.ecr.aws/lambda/nodejs:16 AS upstream", f"{repository}:build-al2"]
+    assert froms["provided.al2"] == [f"{repository}:al2"]
+
+
+def test_lang_and_runtime_are_copied_after_the_packages() -> None:
+    for stem in ("build-nodejs22.x", "build-nodejs6.10"):
+        words = [(word, rest) for word, rest in instructions(Renderer(small()).all()[stem])]
+        install = next(i for i, (word, rest) in enumerate(words) if word == "RUN" and "install -y" in rest)
+        brought = next(i for i, (word, rest) in enumerate(words) if word in ("COPY", "RUN") and "var/lang" in rest)
+        path = next(i for i, (word, _) in enumerate(words) if word == "ENV")
+        assert install < brought < path
+
+
+def test_labels_are_those_of_the_oci_annotations() -> None:
+    prefix = "org.opencontainers.image"
+    assert pairs(RENDERED["build-python3.13"], "LABEL") == {
+        f"{prefix}.title": "build-python3.13",
+        f"{prefix}.description": "Python 3.13 on Amazon Linux 2023: compiles AWS Lambda functions",
+        f"{prefix}.base.name": "public.ecr.aws/lambda/provided:al2023",
+        f"{prefix}.source": "https://github.com/lambda-factory/lambda-factory",
+        f"{prefix}.vendor": "lambda-factory",
+        f"{prefix}.licenses": "MIT",
+    }
+
+
+def test_a_label_may_say_anything() -> None:
+    assert pairs(Renderer(small()).all()["al2"], "LABEL")["org.opencontainers.image.vendor"] == 'A vendor, "quoted"'
+
+
+def test_packages_are_sorted_named_once_and_come_from_extras_too() -> None:
+    text = Renderer(small_with(('packages = ["which", "jq"]', 'packages = ["zip", "which", "jq"]'))).all()["build-al1"]
+    run = next(rest for word, rest in instructions(text) if "yum install -y" in rest)
+    assert run.split("yum install -y ")[1].split() == ["jq", "tar", "which", "zip"]
+    assert (
+        run.index("yum groups mark convert") < run.index("yum groupinstall -y development") < run.index("yum install")
+    )
+
+
+def test_microdnf_is_asked_for_nothing_that_it_lacks() -> None:
+    for stem, text in RENDERED.items():
+        if "al2023" in stem:
+            assert "yum " not in text
+            assert "groupinstall" not in text
+            assert "--allowerasing" not in text
+
+
+def test_only_the_own_extras_of_a_family_are_installed_in_its_images() -> None:
+    text = Renderer(small()).all()["build-nodejs22.x"]
+    run = next(rest for word, rest in instructions(text) if "microdnf install" in rest)
+    assert run.split()[-2:] == ["openssl-devel", "zlib-devel"]
+    assert "install" not in Renderer(small()).all()["nodejs22.x"].split("FROM", 1)[1]
+
+
+def test_archives_are_added_with_their_checksum() -> None:
+    adds = [rest for word, rest in instructions(Renderer(small()).all()["python3.9"]) if word == "ADD"]
+    assert adds == [
+        f"--checksum=sha256:{'a' * 64} https://archive.example/x86_64/python3.9.tgz /archive.tar.gz",
+        f"--checksum=sha256:{'b' * 64} https://archive.example/arm64/python3.9.tgz /archive.tar.gz",
+    ]
+
+
+def test_a_base_without_packages_installs_none() -> None:
+    text = Renderer(small_with(('packages = ["gcc"]\n', ""))).all()["build-al2"]
+    assert "yum" not in text
+
+
+def test_a_matrix_without_environment_sets_none() -> None:
+    whole = small_text()
+    start, end = whole.index("[environment.run]"), whole.index("[bases.al1]")
+    rendered = Renderer(parse(whole[:start] + whole[end:])).all()
+    for stem in ("al2", "build-al2"):
+        assert last(rendered[stem], "ENV") is None
+        assert "ENV" not in rendered[stem]
+
+
+def test_an_undefined_name_in_a_template_is_an_error(tmp_path: Path) -> None:
+    templates = tmp_path / "templates"
+    shutil.copytree(TEMPLATES, templates)
+    file = templates / "base-run.Dockerfile.j2"
+    file.write_text(changed(file.read_text(), ("{{ base.upstream }}", "{{ base.upstraem }}")))
+    with pytest.raises(UsageError, match="upstraem"):
+        Renderer(small(), templates).all()
+
+
+@pytest.mark.parametrize("text", ["{% if %}", "{{ 1 ", "{% include 'no-such-part' %}", "{{ nothing }}"])
+def test_a_broken_template_is_told_by_name(tmp_path: Path, text: str) -> None:
+    templates = tmp_path / "templates"
+    shutil.copytree(TEMPLATES, templates)
+    (templates / "run.Dockerfile.j2").write_text(text)
+    with pytest.raises(UsageError, match="no-such-part" if "include" in text else r"run\.Dockerfile\.j2"):
+        Renderer(small(), templates).all()
+
+
+def test_upstreams_are_what_the_dockerfile_names() -> None:
+    renderer = Renderer(small())
+    for stem, expected in {
+        "al1-x86_64": ("upstream.example/lambda/provided:alami",),
+        "provided.al2-arm64": (),
+        "nodejs22.x-arm64": ("upstream.example/lambda/nodejs:22",),
+        "nodejs26.x-arm64": ("upstream.example/lambda/nodejs:26-preview",),
+        "nodejs6.10-x86_64": (),
+    }.items():
+        assert renderer.upstreams(image(stem)) == expected
+        for reference in expected:
+            assert f"FROM {reference}" in renderer.dockerfile(image(stem))
+
+
+def test_all_has_every_stem_once() -> None:
+    assert list(Renderer(small()).all()) == [
+        *("al1", "build-al1", "al2", "build-al2", "al2023", "build-al2023"),
+        *("provided.al2", "build-provided.al2", "nodejs22.x", "build-nodejs22.x", "nodejs26.x", "build-nodejs26.x"),
+        *("nodejs6.10", "build-nodejs6.10", "python3.11", "build-python3.11", "python3.9", "build-python3.9"),
+    ]
