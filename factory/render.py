@@ -60,6 +60,8 @@ class Renderer:
         if image.runtime is None:
             return (self._matrix.bases[image.base].upstream,)
         source = self._source(image)
+        if source.archives:
+            return (self._matrix.bases[image.base].upstream,)
         return (source.image,) if source.image else ()
 
     def parent_reference(self, image: Image) -> str | None:

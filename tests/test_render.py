@@ -282,7 +282,7 @@ def test_upstreams_are_what_the_dockerfile_names() -> None:
         "provided.al2-arm64": (),
         "nodejs22.x-arm64": ("upstream.example/lambda/nodejs:22",),
         "nodejs26.x-arm64": ("upstream.example/lambda/nodejs:26-preview",),
-        "nodejs6.10-x86_64": (),
+        "nodejs6.10-x86_64": ("upstream.example/lambda/provided:alami",),
     }.items():
         assert renderer.upstreams(image(stem)) == expected
         for reference in expected:

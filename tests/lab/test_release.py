@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
-from collections.abc import Callable
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,6 +29,20 @@ smoke = "provided"
 base = "al2"
 family = "broken"
 version = "al2"
+"""
+_ARCHIVED = """
+[families.archived]
+title = "Archived"
+handler = "handler"
+entrypoint = ["/var/rapid/init", "--bootstrap", "/var/runtime/bootstrap"]
+smoke = "provided"
+
+[runtimes."archived.al2"]
+base = "al2"
+family = "archived"
+version = "1"
+architectures = ["x86_64"]
+source = {{ archive = {{ x86_64 = {{ url = "{url}", sha256 = "{sha256}" }} }} }}
 """
 _EVENT = ("lambda_function.lambda_handler", '{"name": "e2e"}')
 _PAIR = ("provided.al2-x86_64", "build-provided.al2-x86_64")
@@ -118,6 +138,21 @@ version = "al2"
     assert {record["name"] for record in factory.records()} >= {"provided.al2-x86_64", "al2-x86_64"}
 
 
+def test_an_archive_is_a_source_when_its_checksum_is_right(
+    factory_with: Callable[[str], Factory], tmp_path: Path
+) -> None:
+    content = _archive(tmp_path / "archive.tgz")
+    with _served(tmp_path) as address:
+        factory = factory_with(
+            _ARCHIVED.format(url=f"{address}/archive.tgz", sha256=hashlib.sha256(content).hexdigest())
+        )
+        factory("release", "archived.al2-x86_64")
+        assert factory.published("archived.al2-x86_64") is not None
+        wrong = factory_with(_ARCHIVED.format(url=f"{address}/archive.tgz", sha256="0" * 64))
+        refused = wrong("build", "archived.al2-x86_64", status=1)
+        assert "digest mismatch" in refused.stderr
+
+
 def test_what_is_unchanged_is_neither_built_nor_tested_nor_pushed(factory: Factory) -> None:
     factory("release", *_PAIR)
     before = {record["name"]: record for record in factory.records()}
@@ -204,6 +239,29 @@ def test_the_labels_are_on_the_published_image(factory: Factory) -> None:
     assert config["User"] == "sbx_user1051"
     assert config["WorkingDir"] == "/var/task"
     assert config["Entrypoint"] == ["/var/rapid/init"]
+
+
+def _archive(file: Path) -> bytes:
+    """A runtime whose bootstrap is the smoke tests' own, packed as upstream archives are."""
+    bootstrap = ROOT / "smoke" / "provided" / "function" / "bootstrap"
+    with tarfile.open(file, "w:gz") as tar:
+        tar.add(bootstrap, "var/runtime/bootstrap")
+        tar.add(ROOT / "LICENSE", "var/lang/LICENSE")
+    return file.read_bytes()
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    """The address of a web server on the loopback address with a folder's files."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def _forget() -> None:
