@@ -111,7 +111,7 @@ class Run:
         if found is None:
             raise NotBuiltError(f"{image.name}: {record.digest} is gone from the engine; run `factory build`")
         peer = pipeline.run_peer(image)
-        peer_record = self._current(peer) if peer else None
+        peer_record = self._find(peer) if peer else None
         return Subject(
             matrix=session.matrix,
             image=image,
@@ -129,14 +129,18 @@ class Run:
         return record
 
     def _current(self, image: Image) -> Record | None:
+        """The finished image of this task, kept for the report. Only the task that holds an image's lock may keep it."""
+        record = self._find(image)
+        if record:
+            self._keep(image, record)
+        return record
+
+    def _find(self, image: Image) -> Record | None:
         """The finished image with the present inputs, if there is one, as another run may just have left it."""
         inputs_key = self.session.inputs_of(image).key
         found = self.session.engine.inspect(local_name(image.name, inputs_key))
         record = self.session.records.refresh(found.digest) if found else None
-        if record is None or record.inputs_key != inputs_key:
-            return None
-        self._keep(image, record)
-        return record
+        return record if record and record.inputs_key == inputs_key else None
 
     def _keep(self, image: Image, record: Record) -> None:
         with self._lock:

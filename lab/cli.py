@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -85,12 +86,13 @@ def _down(settings: Settings) -> None:
 
 
 def _status(settings: Settings) -> int:
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `status | head` is no error
     server = Server(settings)
     pid = server.pid()
     if pid is None:
         say(f"no registry of ours on port {settings.port}; 'scripts/lab up' starts one")
         return 3
-    say(f"registry on {settings.registry}, pid {pid}, files under {settings.cache / 'registry'}")
+    say(f"registry on {settings.registry}, pid {pid}, files under {server.root()}")
     client = Client(settings.port)
     lacking = 0
     for target in images.targets():

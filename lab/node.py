@@ -82,21 +82,21 @@ def addon(architecture: str, downloads: Path, tools: Tools, out: Path) -> None:
     major, minor, patch = version.groups() if version else ("0", "0", "0")
     prefix = f"{TRIPLES[architecture]}-"
     script = f"""
-        cd /work/curl
+        cd /build/curl
         # Made by git's clock in the archive; a rebuild of `configure` would need autotools.
         touch aclocal.m4; touch configure; find . -name Makefile.in -exec touch {{}} +; touch lib/curl_config.h.in
         ./configure --host={TRIPLES[architecture]} CC={prefix}gcc CFLAGS=-O2 \\
             --enable-static {" ".join(flags)} >/dev/null
         make -C lib libcurl.la >/dev/null
-        cd /work/aws-lambda-cpp/src
+        cd /build/aws-lambda-cpp/src
         sed -e 's/@PROJECT_VERSION_MAJOR@/{major}/; s/@PROJECT_VERSION_MINOR@/{minor}/' \\
             -e 's/@PROJECT_VERSION_PATCH@/{patch}/; s/@PROJECT_VERSION@/{major}.{minor}.{patch}/' \\
             version.cpp.in >version.cpp
         {prefix}g++ -shared -fPIC -O2 -std=c++17 -fvisibility=hidden -pthread -s \\
             -DBUILDING_NODE_EXTENSION -DNAPI_VERSION=8 -DBACKWARD_HAS_BACKTRACE=0 -DBACKWARD_HAS_BACKTRACE_SYMBOL=0 \\
-            -I../include -I/work/curl/include -I/work/addon-api -I/work/node/include/node \\
-            /work/ric/src/native/rapid-client.cc runtime.cpp logging.cpp version.cpp \\
-            /work/curl/lib/.libs/libcurl.a -Wl,--gc-sections -o /work/rapid-client.node
+            -I../include -I/build/curl/include -I/build/addon-api -I/build/node/include/node \\
+            /build/ric/src/native/rapid-client.cc runtime.cpp logging.cpp version.cpp \\
+            /build/curl/lib/.libs/libcurl.a -Wl,--gc-sections -o /build/rapid-client.node
     """
     tools.shell(script, work, log=out / "build.log")
     shutil.move(work / "rapid-client.node", out / "rapid-client.node")

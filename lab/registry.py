@@ -103,6 +103,10 @@ class Server:
         }
         self.config.write_text(json.dumps(config, indent=2) + "\n")
 
+    def root(self) -> str:
+        """Where the running registry keeps its files, by the configuration that it was started with."""
+        return str(json.loads(self.config.read_text())["storage"]["filesystem"]["rootdirectory"])
+
     def _answers(self) -> bool:
         try:
             return Client(self.settings.port).ping()
@@ -146,8 +150,7 @@ class Client:
         return dict(json.loads(body))
 
     def push_blob(self, repository: str, content: bytes | Layer) -> None:
-        """Upload a blob unless the repository has it; one that another repository has is only linked."""
-        layer = isinstance(content, Layer)
+        """Upload a blob unless the repository has it."""
         digest = content.digest if isinstance(content, Layer) else sha256(content)
         if self._ask("HEAD", f"/v2/{repository}/blobs/{digest}")[0] == 200:
             return
@@ -155,15 +158,18 @@ class Client:
         if status != 202:
             raise LabError(f"the registry refused an upload to {repository} (status {status})")
         location = headers["location"].split(f":{self.port}", 1)[-1]
-        separator = "&" if "?" in location else "?"
-        size = content.size if isinstance(content, Layer) else len(content)
-        body = content.path.open("rb") if isinstance(content, Layer) else content
+        path = f"{location}{'&' if '?' in location else '?'}digest={digest}"
+        if isinstance(content, Layer):
+            with content.path.open("rb") as file:
+                self._put_blob(path, file, content.size)
+        else:
+            self._put_blob(path, content, len(content))
+
+    def _put_blob(self, path: str, body: Any, size: int) -> None:
         sent = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        status, _, answer = self._ask("PUT", f"{location}{separator}digest={digest}", body=body, headers=sent)
-        if layer and not isinstance(body, bytes):
-            body.close()
+        status, _, answer = self._ask("PUT", path, body=body, headers=sent)
         if status != 201:
-            raise LabError(f"the registry refused {digest} of {repository}: {answer[:200]!r}")
+            raise LabError(f"the registry refused a blob at {path}: {answer[:200]!r}")
 
     def push_manifest(self, repository: str, reference: str, content: bytes, media_type: str) -> str:
         """Store a manifest under a tag and return its digest."""

@@ -43,7 +43,6 @@ class Store:
         self.root = root
         self.root.mkdir(parents=True, exist_ok=True)
         self.used: set[str] = set()
-        self.made = 0
 
     def clean_scratch(self) -> None:
         """Remove what interrupted runs left; what a program of theirs still writes to is left to the next run."""
@@ -63,7 +62,6 @@ class Store:
         scratch.chmod(0o755)
         make(scratch)
         os.rename(scratch, target)  # noqa: PTH104 - Path.rename would say the same
-        self.made += 1
         say(f"{name:<34} {time.monotonic() - started:6.1f} s")
         return target
 

@@ -41,7 +41,7 @@ def assemble(suite: Suite, debs: list[str], out: Path) -> None:
     for name, destination in {"usr/bin/sh": "bash", "usr/bin/awk": "mawk"}.items():
         (out / name).unlink(missing_ok=True)
         (out / name).symlink_to(destination)
-    for name in ("dev", "tmp", "work"):
+    for name in ("dev", "tmp", "build"):
         (out / name).mkdir(exist_ok=True)
 
 
@@ -67,15 +67,15 @@ class Tools:
         run([*interpreter, "-W", "ignore", LAB / "bytecode.py", tree, *directories], env=environment)
 
     def shell(self, script: str, work: Path, *, log: Path) -> None:
-        """Run a script with the suite's own compilers, `work` being /work there."""
-        mounts = 'mount --rbind /dev "$1/dev" && mount --bind "$2" "$1/work" && exec chroot "$1" /bin/sh -euc "$3"'
+        """Run a script with the suite's own compilers, `work` being /build there."""
+        mounts = 'mount --rbind /dev "$1/dev" && mount --bind "$2" "$1/build" && exec chroot "$1" /bin/sh -euc "$3"'
         user = [] if os.geteuid() == 0 else ["--map-root-user"]
         path = "/usr/bin:/bin:/usr/sbin:/sbin"
         environment = {"PATH": path, "LC_ALL": "C", "HOME": "/tmp", "SOURCE_DATE_EPOCH": str(EPOCH)}
         # If this process is killed the compilers go with it, all of them: they have a process namespace of their own.
         bound = ["setpriv", "--pdeathsig", "KILL", "unshare", "--fork", "--pid", "--kill-child"]
         run(
-            [*bound, *user, "--mount", "--", "sh", "-c", mounts, "sh", self.tree, work, f"cd /work\n{script}"],
+            [*bound, *user, "--mount", "--", "sh", "-c", mounts, "sh", self.tree, work, f"cd /build\n{script}"],
             env=environment,
             log=log,
         )
