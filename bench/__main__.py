@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from bench import build, command
+from bench import build, command, emulator
 
-_ALL = {"command": command.main, "build": build.main}
+_ALL = {"command": command.main, "build": build.main, "emulator": emulator.main, "soak": emulator.soak}
 
 
 def main() -> int:

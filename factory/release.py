@@ -129,7 +129,7 @@ class Run:
         return record
 
     def _current(self, image: Image) -> Record | None:
-        """The finished image of this task, kept for the report. Only the task that holds an image's lock may keep it."""
+        """The finished image of this task, kept for the report: only who holds its lock may keep it."""
         record = self._find(image)
         if record:
             self._keep(image, record)

@@ -153,7 +153,7 @@ func TestRIE(t *testing.T) {
 	expect(t, "arguments", strings.Join(r.Args, " "), "-m module app.handler")
 	expect(t, "_HANDLER", r.Env["_HANDLER"], "app.handler")
 	expect(t, "memory", r.Env["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], "3008")
-	expectContains(t, "the log is on stdout", e.Stdout.String(), "START RequestId: ")
+	e.Until("the log is on stdout", func() bool { return strings.Contains(e.Stdout.String(), "REPORT RequestId: ") })
 }
 
 func TestRIEWithBadArguments(t *testing.T) {
@@ -168,4 +168,14 @@ func TestRIEWithBadArguments(t *testing.T) {
 			expect(t, "lines", strings.Count(stderr, "\n"), 1)
 		})
 	}
+}
+
+func TestDebugTellsOfTheEmulatorItself(t *testing.T) {
+	t.Parallel()
+	_, stderr, _ := testbed.Run(t, testbed.Options{Env: []string{"DOCKER_LAMBDA_DEBUG=1"}})
+	for _, part := range []string{"a sandbox begins; its API is at 127.0.0.1:", "DEBUG GET /2018-06-01/runtime/invocation/next", "a sandbox ends: spindown"} {
+		expectContains(t, "stderr", stderr, part)
+	}
+	_, stderr, _ = testbed.Run(t, testbed.Options{})
+	expect(t, "without it", strings.Contains(stderr, "DEBUG"), false)
 }

@@ -41,7 +41,7 @@ func TestGo1xFunctionIsCalledByRPC(t *testing.T) {
 		expect(t, "event", string(r.Event), `{"a":1}`)
 		expect(t, "deadline ahead", r.Seconds > time.Now().Unix(), true)
 	}
-	expectContains(t, "log", e.Stderr.String(), "in the function\n")
+	e.Until("it is logged", func() bool { return strings.Contains(e.Stderr.String(), "in the function\n") })
 }
 
 func TestGo1xErrorsAreAnswered(t *testing.T) {

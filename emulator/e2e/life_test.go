@@ -69,7 +69,7 @@ func TestTimeoutIsEnforced(t *testing.T) {
 	a := e.Invoke(event(t, testbed.Request{Write: map[string]string{kept: "x"}, Print: "asleep\n", Sleep: "1m"}),
 		"X-Amz-Log-Type", "Tail")
 	took := time.Since(start)
-	if took < time.Second || took > 1300*time.Millisecond { // 50 ms is the goal on an idle machine
+	if took < time.Second || took > 2*time.Second { // 50 ms is the goal, on a machine that is not busy
 		t.Errorf("answered after %v", took)
 	}
 	id := a.Header.Get("X-Amzn-Requestid")
@@ -119,12 +119,14 @@ func TestInitBeyondItsLimitIsDoneAgain(t *testing.T) {
 
 func TestInitThatNeverEndsIsAnswered(t *testing.T) {
 	t.Parallel()
-	stdout, _, code := testbed.Run(t, testbed.Options{
+	stdout, stderr, code := testbed.Run(t, testbed.Options{
 		Env: []string{"TEST_INIT=hang", "DOCKER_LAMBDA_INIT_TIMEOUT=0.3", "AWS_LAMBDA_FUNCTION_TIMEOUT=0.4"}})
 	expect(t, "exit code", code, 1)
 	kind, message := failure(t, lastLine(stdout))
 	expect(t, "type", kind, "Sandbox.Timedout")
 	expectContains(t, "message", message, "Task timed out after 0.40 seconds")
+	expectContains(t, "log", stderr, "Z "+strings.Fields(message)[1]+" Task timed out after 0.40 seconds\n\nEND")
+	expectContains(t, "log", stderr, "\tDuration: 400.00 ms\t")
 }
 
 func TestSignalsEndTheServer(t *testing.T) {

@@ -140,5 +140,14 @@ func spec(c *config.Config, children *supervisor.Supervisor, output *logs.Output
 		Supervisor: children,
 		Output:     output,
 		Log:        c.Log,
+		Debug:      debugger(c, output),
 	}
+}
+
+// debugger prints for DOCKER_LAMBDA_DEBUG.
+func debugger(c *config.Config, output *logs.Output) func(string, ...any) {
+	if !c.Debug {
+		return func(string, ...any) {}
+	}
+	return func(format string, args ...any) { output.Line("DEBUG " + fmt.Sprintf(format, args...)) }
 }

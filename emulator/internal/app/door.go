@@ -29,7 +29,9 @@ func openDoor(door *sandbox.Door) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	return httpserver.Start(listener, door, httpserver.Limits{}).Close, nil
+	server := httpserver.Start(listener, door, httpserver.Limits{})
+	// The runtime may still be waiting to hear that its answer was accepted.
+	return func() { server.Shutdown(goodbyeLimit) }, nil
 }
 
 // insideDoor puts the Runtime API next to the public one on a single port, for

@@ -31,7 +31,9 @@ func (p Process) once(c *config.Config, f *fleet.Fleet, door *sandbox.Door, sign
 	}
 	answered := make(chan lambda.Result, 1)
 	go func() {
-		result, _ := f.Invoke(context.Background(), inv) // fails only once f is closed
+		var result lambda.Result
+		// It fails only once f is closed. The answer is printed after the log.
+		_ = f.Invoke(context.Background(), inv, func(r lambda.Result) { result = r })
 		answered <- result
 	}()
 	for {

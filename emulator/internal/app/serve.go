@@ -23,6 +23,7 @@ func limits() httpserver.Limits {
 	return httpserver.Limits{
 		Header:      10 * time.Second,
 		Idle:        10 * time.Minute,
+		Write:       time.Minute,
 		HeaderBytes: 64 << 10,
 		Connections: 2000,
 	}

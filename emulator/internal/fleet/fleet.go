@@ -74,45 +74,51 @@ func New(o Options) *Fleet {
 }
 
 // Invoke runs an invocation in a sandbox of its own, or one that takes several.
-// ctx matters only as long as it waits for one.
-func (f *Fleet) Invoke(ctx context.Context, inv *lambda.Invocation) (lambda.Result, error) {
+// Unless it returns an error, it has given the answer. ctx matters only as long
+// as it waits for a sandbox.
+func (f *Fleet) Invoke(ctx context.Context, inv *lambda.Invocation, answer func(lambda.Result)) error {
 	s, err := f.acquire(ctx, f.options.Throttle && !inv.Patient)
 	if err != nil {
-		return lambda.Result{}, err
+		return err
 	}
 	defer f.release(s)
-	return f.invokeIn(s, inv), nil
+	f.invokeIn(s, inv, answer)
+	return nil
 }
 
 // invokeIn tries until the invocation has reached a runtime. Initialisation that
 // exceeds its limit is done once more on the function's own time. [aws]
-func (f *Fleet) invokeIn(s *slot, inv *lambda.Invocation) lambda.Result {
+func (f *Fleet) invokeIn(s *slot, inv *lambda.Invocation, answer func(lambda.Result)) {
 	const attempts = 3
-	limit := f.options.InitLimit
+	limit, ownTime := f.options.InitLimit, false
 	for range attempts {
 		l := f.enter(s, limit)
 		switch {
 		case l.err == ErrClosed:
-			return lambda.Interrupted(inv.ID).Result()
+			answer(lambda.Interrupted(inv.ID).Result())
+			return
 		case l.err != nil:
 			f.retire(s, l)
-			return lambda.NoBootstrap(inv.ID, l.err).Result()
+			answer(lambda.NoBootstrap(inv.ID, l.err).Result())
+			return
 		}
-		result, verdict := l.sandbox.Invoke(inv)
+		verdict := l.sandbox.Invoke(inv, answer)
 		if verdict == sandbox.Healthy {
-			return result
+			return
+		}
+		if verdict == sandbox.SlowInit && ownTime {
+			l.sandbox.TimedOut(inv, answer)
+			verdict = sandbox.Broken
 		}
 		f.retire(s, l)
-		switch {
-		case verdict == sandbox.Broken:
-			return result
-		case verdict == sandbox.SlowInit && limit == f.options.Spec.Timeout:
-			return lambda.TimedOut(inv.ID, limit).Result()
-		case verdict == sandbox.SlowInit:
-			limit = f.options.Spec.Timeout
+		switch verdict {
+		case sandbox.Broken:
+			return
+		case sandbox.SlowInit:
+			ownTime, limit = true, f.options.Spec.Timeout
 		}
 	}
-	return lambda.Exited(inv.ID, "").Result()
+	answer(lambda.Exited(inv.ID, "").Result())
 }
 
 // Warm starts the first sandbox ahead of its first invocation. One that fails

@@ -151,28 +151,30 @@ func (c *conn) handle(request *http.Request) (again bool) {
 			fmt.Fprintf(os.Stderr, "init: %s %s: %v\n%s", request.Method, request.URL.Path, r, debug.Stack())
 		}
 	}()
-	w := &response{conn: c, head: request.Method == http.MethodHead, old: !request.ProtoAtLeast(1, 1), close: request.Close}
 	clear(c.header)
-	watch := &watcher{Context: context.Background(), conn: c}
-	defer watch.stop()
-	if request.Trailer == nil {
-		request.Trailer = http.Header{} // shared with the copy below; the body fills it
-	}
-	request = request.WithContext(watch)
-	request.RemoteAddr = c.socket.RemoteAddr().String()
+	w := &response{conn: c, head: request.Method == http.MethodHead, old: !request.ProtoAtLeast(1, 1), close: request.Close}
 	body := &body{ReadCloser: request.Body, conn: c}
 	if request.Body == http.NoBody {
-		watch.readable = true
+		body.ended.Store(true)
 	} else {
 		body.expected = strings.EqualFold(request.Header.Get("Expect"), "100-continue")
 		request.Body = body
-		watch.body = body
 	}
+	if request.Trailer == nil {
+		request.Trailer = http.Header{} // shared with the copy below; the body fills it
+	}
+	watch := &watcher{Context: context.Background(), conn: c, body: body}
+	defer watch.stop()
+	request = request.WithContext(watch)
+	request.RemoteAddr = c.socket.RemoteAddr().String()
 	c.server.handler.ServeHTTP(w, request)
 	watch.stop()
-	if request.Body == http.NoBody {
-		return w.finish() == nil && !w.close
-	}
+	return c.conclude(w, body)
+}
+
+// conclude sends the rest of the response and disposes of the rest of the
+// request.
+func (c *conn) conclude(w *response, body *body) (again bool) {
 	if body.expected { // it was never asked for: the client may or may not send it
 		w.close = true
 	}

@@ -225,6 +225,23 @@ func TestShutdownLetsARequestEnd(t *testing.T) {
 	<-down
 }
 
+func TestClientWhoTakesNothingIsGivenUp(t *testing.T) {
+	failed := make(chan error, 1)
+	s := start(t, func(w http.ResponseWriter, r *http.Request) {
+		var err error
+		for err == nil {
+			_, err = w.Write(make([]byte, 1<<20))
+		}
+		failed <- err
+	}, Limits{Write: 100 * time.Millisecond})
+	_, _ = io.WriteString(dial(t, s), "GET / HTTP/1.1\r\n\r\n")
+	select {
+	case <-failed:
+	case <-time.After(patience):
+		t.Fatal("the handler still writes")
+	}
+}
+
 // FuzzServer sends bytes. Whatever they are, the server answers the next client.
 func FuzzServer(f *testing.F) {
 	for _, seed := range []string{

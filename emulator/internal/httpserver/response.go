@@ -79,8 +79,7 @@ func (w *response) finish() error {
 	w.WriteHeader(http.StatusOK)
 	if w.sent {
 		if w.chunked {
-			_, err := w.conn.socket.Write([]byte("0\r\n\r\n"))
-			return err
+			return w.conn.write([]byte("0\r\n\r\n"))
 		}
 		return nil
 	}
@@ -100,12 +99,10 @@ func (w *response) start(body []byte) error {
 	out := w.appendHead(w.conn.out[:0])
 	w.conn.out = out
 	if len(body) > smallBody {
-		_, err := (&net.Buffers{out, body}).WriteTo(w.conn.socket)
-		return err
+		return w.conn.write(out, body)
 	}
 	w.conn.out = append(out, body...)
-	_, err := w.conn.socket.Write(w.conn.out)
-	return err
+	return w.conn.write(w.conn.out)
 }
 
 func (w *response) appendHead(b []byte) []byte {
@@ -153,10 +150,22 @@ func (w *response) body(p []byte) error {
 		return nil
 	}
 	if !w.chunked {
-		_, err := w.conn.socket.Write(p)
-		return err
+		return w.conn.write(p)
 	}
 	size := append(strconv.AppendInt(nil, int64(len(p)), 16), "\r\n"...)
-	_, err := (&net.Buffers{size, p, []byte("\r\n")}).WriteTo(w.conn.socket)
+	return w.conn.write(size, p, []byte("\r\n"))
+}
+
+// write sends pieces in one go. A client that takes none in time is given up.
+func (c *conn) write(pieces ...[]byte) error {
+	if limit := c.server.limits.Write; limit > 0 {
+		_ = c.socket.SetWriteDeadline(time.Now().Add(limit))
+	}
+	if len(pieces) == 1 {
+		_, err := c.socket.Write(pieces[0])
+		return err
+	}
+	buffers := net.Buffers(pieces)
+	_, err := buffers.WriteTo(c.socket)
 	return err
 }

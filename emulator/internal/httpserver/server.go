@@ -17,6 +17,7 @@ import (
 type Limits struct {
 	Header      time.Duration // to send the head of a request
 	Idle        time.Duration // between two requests
+	Write       time.Duration // to take a piece of a response
 	HeaderBytes int
 	Connections int
 }

@@ -10,9 +10,8 @@ import (
 // is looked for only once somebody asks, and not before the body has been read.
 type watcher struct {
 	context.Context
-	conn     *conn
-	readable bool // there is nothing but the end, or the next request, to read
-	body     *body
+	conn *conn
+	body *body // when it has ended, there is but the next request to read
 
 	mu      sync.Mutex
 	gone    chan struct{}
@@ -25,7 +24,7 @@ type watcher struct {
 func (w *watcher) Done() <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.gone == nil && !w.over && (w.readable || w.body != nil && w.body.ended.Load()) {
+	if w.gone == nil && !w.over && w.body.ended.Load() {
 		w.gone, w.stopped = make(chan struct{}), make(chan struct{})
 		go w.look()
 	}

@@ -44,8 +44,9 @@ func (e *events) add(inv *lambda.Invocation) error {
 	e.running.Go(func() {
 		defer func() { <-e.places }()
 		for range 1 + eventRetries {
-			result, err := e.function.Invoke(e.ctx, inv)
-			if err == nil && !result.Failed || e.ctx.Err() != nil {
+			failed := true
+			_ = e.function.Invoke(e.ctx, inv, func(result lambda.Result) { failed = result.Failed })
+			if !failed || e.ctx.Err() != nil {
 				return
 			}
 		}

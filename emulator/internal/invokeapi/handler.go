@@ -10,9 +10,10 @@ import (
 	"lambda-factory/emulator/internal/lambda"
 )
 
-// Function runs invocations.
+// Function runs invocations. Invoke calls answer once unless it returns an
+// error, and may return some time after that.
 type Function interface {
-	Invoke(context.Context, *lambda.Invocation) (lambda.Result, error)
+	Invoke(ctx context.Context, inv *lambda.Invocation, answer func(lambda.Result)) error
 }
 
 // Identity is what the function is called, and what invocations carry unless

@@ -20,6 +20,10 @@ var (
 	unhandled       = []string{"Unhandled"}
 )
 
+// promptSize is the largest answer that is sent while the sandbox is still ours:
+// the kernel takes so much even if the caller is slow.
+const promptSize = 16 << 10
+
 // bodyLimit bounds the time for a request's body to arrive.
 const bodyLimit = time.Minute
 
@@ -47,11 +51,20 @@ func (h *Handler) invoke(w http.ResponseWriter, r *http.Request, name string) *p
 	case "Event":
 		return h.enqueue(w, inv)
 	}
-	result, err := h.function.Invoke(r.Context(), inv)
+	var late *lambda.Result
+	err := h.function.Invoke(r.Context(), inv, func(result lambda.Result) {
+		if len(result.Payload) > promptSize {
+			late = &result
+			return
+		}
+		h.answer(w, inv, result)
+	})
 	if err != nil {
 		return refusal(err)
 	}
-	h.answer(w, inv, result)
+	if late != nil {
+		h.answer(w, inv, *late)
+	}
 	return nil
 }
 

@@ -35,8 +35,14 @@ func (h *Handler) invokeStream(w http.ResponseWriter, r *http.Request, name stri
 	var invoking sync.WaitGroup
 	defer invoking.Wait()
 	invoking.Go(func() {
-		defer close(s.over)
-		s.result, s.err = h.function.Invoke(r.Context(), inv)
+		err := h.function.Invoke(r.Context(), inv, func(result lambda.Result) {
+			s.result = result
+			close(s.over)
+		})
+		if err != nil {
+			s.err = err
+			close(s.over)
+		}
 	})
 	return h.copyStream(w, inv, s)
 }

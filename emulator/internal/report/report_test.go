@@ -59,21 +59,21 @@ func TestMemoryCountsTheWholeGroup(t *testing.T) {
 	m := NewMemory(shell.Process.Pid)
 	defer m.Close()
 	for range 100 {
-		if m.PeakMB() >= 40 {
+		if m.PeakMB(time.Second) >= 40 {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Errorf("peak %d MB", m.PeakMB())
+	t.Errorf("peak %d MB", m.PeakMB(time.Second))
 }
 
 func TestMemoryOfNobody(t *testing.T) {
-	if got := (&Memory{}).PeakMB(); got != 1 {
+	if got := (&Memory{}).PeakMB(0); got != 1 {
 		t.Errorf("got %d", got)
 	}
 	m := NewMemory(os.Getpid() + 1<<22)
 	m.Close()
-	if got := m.PeakMB(); got != 1 {
+	if got := m.PeakMB(time.Second); got != 1 {
 		t.Errorf("got %d", got)
 	}
 }

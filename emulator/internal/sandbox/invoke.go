@@ -25,23 +25,27 @@ const (
 	SlowInit
 )
 
-// Invoke runs one invocation and returns its answer.
-func (s *Sandbox) Invoke(inv *lambda.Invocation) (lambda.Result, Verdict) {
+// Invoke runs one invocation. Unless the verdict says that it is to be tried
+// elsewhere, it has given the answer, which does not wait for what is still to
+// be written into the log.
+func (s *Sandbox) Invoke(inv *lambda.Invocation, answer func(lambda.Result)) Verdict {
+	s.invoking.RLock()
+	defer s.invoking.RUnlock()
 	<-s.initialised
 	switch {
 	case s.initOutcome.timeout:
 		s.reason.Store(timedOut)
-		return lambda.Result{}, SlowInit
+		return SlowInit
 	case s.initOutcome.failed:
-		return s.answerFailedInit(inv)
+		return s.answerFailedInit(inv, answer)
 	}
 	timer := time.NewTimer(s.spec.Timeout)
 	defer timer.Stop()
 	if !s.free(s.session.Idle(), timer) || s.spec.Width == 1 && !s.free(s.registry.Quiet(), timer) {
-		return lambda.Result{}, Gone
+		return Gone
 	}
 	timer.Reset(s.spec.Timeout)
-	return s.execute(inv, timer)
+	return s.execute(inv, timer, answer)
 }
 
 // free waits until the runtime, or the extensions, are done with the last
@@ -65,71 +69,87 @@ func (s *Sandbox) free(done <-chan struct{}, timer *time.Timer) bool {
 	}
 }
 
-func (s *Sandbox) execute(inv *lambda.Invocation, timer *time.Timer) (lambda.Result, Verdict) {
-	e := s.begin(inv)
+func (s *Sandbox) execute(inv *lambda.Invocation, timer *time.Timer, answer func(lambda.Result)) Verdict {
+	e := s.begin(inv, answer)
 	deadline := e.start.Add(s.spec.Timeout)
 	call := runtimeapi.NewCall(inv, deadline, s.spec.Door != nil)
 	s.registry.Invoke(inv, deadline)
 	s.session.Deliver(call)
 	select {
 	case result := <-call.Answer():
-		return e.end(result, ""), Healthy
+		e.end(result, "")
+		return Healthy
 	case <-timer.C:
 		s.reason.Store(timedOut)
 		s.process.Signal(syscall.SIGKILL)
-		return e.timedOut(), Broken
+		e.timedOut()
 	case failed := <-s.registry.Failed():
-		return e.failed(failed.For(inv.ID)), Broken
+		e.failed(failed.For(inv.ID))
 	case <-s.stopping:
-		return e.end(lambda.Interrupted(inv.ID).Result(), ""), Broken
+		e.end(lambda.Interrupted(inv.ID).Result(), "")
 	case <-s.process.Exited():
 		return s.lastWords(e, call)
 	}
+	return Broken
 }
 
 // lastWords decides what becomes of an invocation whose runtime has exited.
-func (s *Sandbox) lastWords(e execution, call *runtimeapi.Call) (lambda.Result, Verdict) {
+func (s *Sandbox) lastWords(e execution, call *runtimeapi.Call) Verdict {
 	s.server.settle(settleLimit)
 	select {
 	case result := <-call.Answer(): // it answered just before
-		return e.end(result, ""), Broken
+		e.end(result, "")
+		return Broken
 	default:
 	}
 	if !call.Fetched() {
 		e.forget()
-		return lambda.Result{}, Gone
+		return Gone
 	}
-	return e.failed(lambda.Exited(e.inv.ID, s.process.ExitReason())), Broken
+	e.failed(lambda.Exited(e.inv.ID, s.process.ExitReason()))
+	return Broken
 }
 
 // answerFailedInit answers with the reason why there is no runtime.
-func (s *Sandbox) answerFailedInit(inv *lambda.Invocation) (lambda.Result, Verdict) {
+func (s *Sandbox) answerFailedInit(inv *lambda.Invocation, answer func(lambda.Result)) Verdict {
 	o := s.initOutcome
 	if o.stopped {
-		return lambda.Result{}, Gone
+		return Gone
 	}
-	e := s.begin(inv)
+	e := s.begin(inv, answer)
 	switch {
 	case o.result != nil:
-		return e.end(*o.result, ""), Broken
+		e.end(*o.result, "")
 	case o.failure != nil:
-		return e.failed(o.failure.For(inv.ID)), Broken
+		e.failed(o.failure.For(inv.ID))
 	case o.start != nil:
-		return e.failed(lambda.NoBootstrap(inv.ID, o.start)), Broken
+		e.failed(lambda.NoBootstrap(inv.ID, o.start))
+	default:
+		e.failed(lambda.Exited(inv.ID, o.exit))
 	}
-	return e.failed(lambda.Exited(inv.ID, o.exit)), Broken
+	return Broken
+}
+
+// TimedOut answers an invocation whose time was used up by initialisation.
+func (s *Sandbox) TimedOut(inv *lambda.Invocation, answer func(lambda.Result)) {
+	s.invoking.RLock()
+	defer s.invoking.RUnlock()
+	e := s.begin(inv, answer)
+	e.start = s.started
+	e.timedOut()
 }
 
 // execution keeps the log of one invocation.
 type execution struct {
 	*Sandbox
-	inv   *lambda.Invocation
-	start time.Time
-	tail  *logs.Tail
+	inv    *lambda.Invocation
+	answer func(lambda.Result)
+	start  time.Time
+	tail   *logs.Tail
 }
 
-func (s *Sandbox) begin(inv *lambda.Invocation) execution {
-	e := execution{Sandbox: s, inv: inv, start: time.Now()}
+func (s *Sandbox) begin(inv *lambda.Invocation, answer func(lambda.Result)) execution {
+	e := execution{Sandbox: s, inv: inv, answer: answer, start: time.Now()}
 	if inv.WantLogTail {
 		e.tail = s.journal.Follow()
 	}
@@ -137,17 +157,17 @@ func (s *Sandbox) begin(inv *lambda.Invocation) execution {
 	return e
 }
 
-func (e execution) timedOut() lambda.Result {
+func (e execution) timedOut() {
 	e.drainLog()
 	e.journal.Note(report.Timeout(time.Now(), e.inv.ID, e.spec.Timeout))
-	return e.end(lambda.TimedOut(e.inv.ID, e.spec.Timeout).Result(), "timeout")
+	e.end(lambda.TimedOut(e.inv.ID, e.spec.Timeout).Result(), "timeout")
 }
 
-func (e execution) failed(f lambda.Failure) lambda.Result {
+func (e execution) failed(f lambda.Failure) {
 	e.reason.Store(failure)
 	e.drainLog()
 	e.journal.Note(f.Message + "\n" + f.Type)
-	return e.end(f.Result(), "error")
+	e.end(f.Result(), "error")
 }
 
 // forget closes the record of an invocation that never reached the runtime.
@@ -157,18 +177,21 @@ func (e execution) forget() {
 	}
 }
 
-// end closes the record. All that the runtime printed before it answered is in
-// the log then.
-func (e execution) end(result lambda.Result, status string) lambda.Result {
+// end answers and closes the record. All that the runtime printed before it
+// answered is in the log then. The answer goes first, if the log is no part of it.
+func (e execution) end(result lambda.Result, status string) {
 	took, initTook := time.Since(e.start), e.initTook
 	if h := result.Hints; h != nil && !h.InitEnd.IsZero() {
 		took = max(0, time.Since(h.InitEnd))
 		initTook = max(0, h.InvokeWait.Sub(e.started))
 	}
+	if e.tail == nil {
+		e.answer(result)
+	}
 	usage := report.Usage{
 		Duration:   min(took, e.spec.Timeout),
 		MemorySize: e.spec.MemorySize,
-		MaxMemory:  e.memory.PeakMB(),
+		MaxMemory:  e.memory.PeakMB(took),
 		Status:     status,
 	}
 	if status == "error" {
@@ -182,6 +205,6 @@ func (e execution) end(result lambda.Result, status string) lambda.Result {
 		if result.Hints != nil {
 			result.LogTail = result.Hints.Log
 		}
+		e.answer(result)
 	}
-	return result
 }

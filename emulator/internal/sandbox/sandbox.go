@@ -52,6 +52,7 @@ type Spec struct {
 	Supervisor *supervisor.Supervisor
 	Output     *logs.Output
 	Log        logs.Format
+	Debug      func(format string, args ...any) // tells a developer of the emulator
 }
 
 // Sandbox is a running execution environment.
@@ -76,6 +77,7 @@ type Sandbox struct {
 
 	started  time.Time
 	coldOnce sync.Once
+	invoking sync.RWMutex // held for reading by every Invoke
 	reason   atomic.Value // of the shutdown: a string, as extensions are told
 	stopping chan struct{}
 	stopOnce sync.Once
@@ -106,6 +108,7 @@ func Start(spec Spec, addresses []string, initLimit time.Duration) (*Sandbox, er
 	} else if s.server, err = serve(addresses, http.HandlerFunc(s.route)); err != nil {
 		return nil, err
 	}
+	s.spec.Debug("a sandbox begins; its API is at %s, its bootstrap is %s", s.server.address(), path)
 	s.team = s.assemble()
 	go s.initialise(path, initLimit)
 	return s, nil
@@ -113,6 +116,7 @@ func Start(spec Spec, addresses []string, initLimit time.Duration) (*Sandbox, er
 
 // route sends a request to the API that it is for.
 func (s *Sandbox) route(w http.ResponseWriter, r *http.Request) {
+	s.spec.Debug("%s %s", r.Method, r.URL.Path)
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, extensions.Prefix):
 		s.registry.ServeHTTP(w, r)

@@ -23,8 +23,11 @@ const (
 // Stop ends this life and waits until nothing of it is left.
 func (s *Sandbox) Stop() {
 	s.stopOnce.Do(func() {
+		s.spec.Debug("a sandbox ends: %v", s.reason.Load())
 		close(s.stopping)
 		<-s.initialised
+		s.invoking.Lock() // the last invocation's record is to be complete
+		defer s.invoking.Unlock()
 		s.shutdown()
 		s.session.End()
 		s.registry.End()

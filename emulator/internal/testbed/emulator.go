@@ -17,7 +17,7 @@ import (
 )
 
 // Patience bounds everything a test waits for.
-const Patience = 20 * time.Second
+const Patience = 40 * time.Second
 
 // Emulator is a running emulator.
 type Emulator struct {
