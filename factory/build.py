@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -34,6 +35,15 @@ class BuildFailedError(FactoryError):
         self.log = log
         lines = "\n".join(f"    {line[:_WIDEST]}" for line in last)
         super().__init__(f"{image.name}: the build failed; the end of {log}:\n{lines}")
+
+
+def _lost_by_the_engine(output: str) -> bool:
+    """Whether a build failed by no fault of its own, as seen with Docker 26.1 after a client was killed.
+
+    BuildKit runs equal steps of two builds once, so a build can fail with one that is just being cancelled; and now and
+    then the cancelled step stays in its cache as a snapshot that does not exist, until that is pruned.
+    """
+    return re.search(r"context canceled|snapshot \S+ does not exist|no active session", output) is not None
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,9 @@ class Builder:
         started = time.monotonic()
         with log.open("w", encoding="utf-8") as stream:
             last = self._run(self._command(image, inputs, metadata), stream, step)
+            if not metadata.exists() and _lost_by_the_engine("\n".join(last)):
+                step("again without cache, as the engine lost a cached step")
+                last = self._run([*self._command(image, inputs, metadata), "--no-cache"], stream, step)
         self.processes.check()
         if not metadata.exists():
             raise BuildFailedError(image, log, last)

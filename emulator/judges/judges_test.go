@@ -55,7 +55,7 @@ var runtimes = map[string]func(*testing.T) []string{
 	"awslambdaric": func(t *testing.T) []string {
 		library := filepath.Dir(installed(t, "python", "awslambdaric"))
 		return []string{"--bootstrap", script(t, fmt.Sprintf(
-			"PYTHONPATH=%q:%q exec python3 -m awslambdaric $_HANDLER", library, source(t, "python"))), "app.handler"}
+			"PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=%q:%q exec python3 -m awslambdaric $_HANDLER", library, source(t, "python"))), "app.handler"}
 	},
 	"aws-lambda-ric": func(t *testing.T) []string {
 		client := installed(t, "node-ric", "node_modules", "aws-lambda-ric", "bin", "index.mjs")

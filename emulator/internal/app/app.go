@@ -91,6 +91,11 @@ func (p Process) emulate(c *config.Config) int {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
+	// A reader of the log who leaves is no reason to die. To ignore the signal
+	// would have the function ignore it too.
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(pipes, syscall.SIGPIPE)
+	defer signal.Stop(pipes)
 	children := supervisor.New()
 	defer children.Close()
 	log := p.Stderr

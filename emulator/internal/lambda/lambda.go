@@ -14,7 +14,6 @@ const (
 	MaxAsyncRequest = 1 << 20     // an Event request, since October 2025
 	MaxResponse     = 6<<20 + 100 // what a runtime may answer: 6291556
 	MaxStream       = 200 << 20   // a streamed response
-	MaxConcurrency  = 1000        // runtime processes or slots in one emulator
 	LogTailSize     = 4 << 10     // bytes of log in X-Amz-Log-Result
 )
 

@@ -113,7 +113,7 @@ func (s *Sandbox) start(path string, args, environment []string, log io.Writer) 
 	}
 	defer pipe.Close()
 	child, err := s.spec.Supervisor.Start(supervisor.Command{
-		Path: path, Args: args, Env: environment, Dir: s.spec.Dir, Output: pipe,
+		Path: path, Args: args, Env: environment, Output: pipe,
 	})
 	if err != nil {
 		pump.Close()

@@ -32,7 +32,6 @@ type Spec struct {
 	Bootstrap func() (path string, err error)
 	Args      []string
 	Environ   func(runtimeAPI string) []string
-	Dir       string
 
 	// Door, if set, is where a runtime finds its API that is not a child of the
 	// emulator; nothing is started then.

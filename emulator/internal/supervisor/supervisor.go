@@ -44,7 +44,6 @@ type Command struct {
 	Path   string
 	Args   []string // without the program's own name
 	Env    []string
-	Dir    string   // "" for the present one
 	Output *os.File // stdout and stderr
 }
 
@@ -57,7 +56,6 @@ func (s *Supervisor) Start(c Command) (*Process, error) {
 	}
 	defer null.Close()
 	attributes := &syscall.ProcAttr{
-		Dir:   c.Dir,
 		Env:   c.Env,
 		Files: []uintptr{null.Fd(), c.Output.Fd(), c.Output.Fd()},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},

@@ -80,7 +80,6 @@ func (h *Handler) subscribe(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.name = name
 	if !h.bus.subscribe(s) {
 		kind := "Telemetry.Closed"
 		if logsAPI {

@@ -14,7 +14,6 @@ import (
 
 // subscription delivers events to one listener, in batches.
 type subscription struct {
-	name    string
 	types   []string
 	logsAPI bool // speaks the older API, which has kinds of its own
 	limits  buffering
