@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ import docker
 import requests
 from docker.errors import APIError
 from docker.models.containers import Container
+from docker.utils.socket import STDERR, STDOUT, frames_iter
 
 OWNER = "io.github.lambda-factory.smoke-owner"
 """The label of our containers: the process that started them, so that a later run clears what a killed one left."""
@@ -107,14 +109,10 @@ class Runner:
         """Runs to the end; `stdin` is written and closed."""
         options = {"stdin_open": stdin is not None, "network_mode": "none", "entrypoint": entrypoint}
         with self._container(command, environment or {}, options) as container:
-            if stdin is None:
-                container.start()
-            else:
-                _start_with_stdin(container, stdin)
+            with _killed_after(_TIMEOUT, container):
+                output = _run_attached(container, stdin)
             status = container.wait(timeout=_TIMEOUT)["StatusCode"]
-            stdout = container.logs(stdout=True, stderr=False).decode("utf-8", "replace")
-            stderr = container.logs(stdout=False, stderr=True).decode("utf-8", "replace")
-        return Outcome(status, stdout, stderr)
+        return Outcome(status, output[STDOUT].decode("utf-8", "replace"), output[STDERR].decode("utf-8", "replace"))
 
     @contextmanager
     def server(self, command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Server]:
@@ -175,13 +173,40 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _start_with_stdin(container: Container, data: bytes) -> None:
-    stream = container.attach_socket(params={"stdin": 1, "stream": 1})
-    raw: Any = getattr(stream, "_sock", stream)  # the SDK wraps the socket, and its wrapper cannot close one half
+@contextmanager
+def _killed_after(seconds: float, container: Container) -> Iterator[None]:
+    """Ends a container that does not end by itself; its status is then 137."""
+
+    def kill() -> None:
+        with suppress(APIError):
+            container.kill()
+
+    timer = threading.Timer(seconds, kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _run_attached(container: Container, stdin: bytes | None) -> dict[int, bytearray]:
+    """Starts a container and reads both of its streams to their ends.
+
+    Attached from before the start, as `docker run` is: the engine's log of a container may lack its last lines at the
+    moment when the container counts as ended.
+    """
+    parameters = {"stdin": int(stdin is not None), "stdout": 1, "stderr": 1, "stream": 1}
+    stream: Any = container.attach_socket(params=parameters)
     container.start()
-    raw.sendall(data)
-    raw.shutdown(socket.SHUT_WR)
+    if stdin is not None:
+        raw = getattr(stream, "_sock", stream)  # the SDK's wrapper cannot close one half
+        raw.sendall(stdin)
+        raw.shutdown(socket.SHUT_WR)
+    output = {STDOUT: bytearray(), STDERR: bytearray()}
+    for kind, data in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
+        output[kind] += data
     stream.close()
+    return output
 
 
 def _wait_for(port: int, container: Container) -> None:
