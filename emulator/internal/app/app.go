@@ -88,6 +88,7 @@ func (p Process) fail(code int, err error) int {
 }
 
 func (p Process) emulate(c *config.Config) int {
+	tune(c)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
