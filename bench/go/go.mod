@@ -1,0 +1,3 @@
+module lambda-factory/bench
+
+go 1.25
