@@ -70,7 +70,9 @@ def _says(*command: str) -> str:
 def _engine() -> str:
     from factory.engine import Engine
 
-    return f"Docker {Engine().info['ServerVersion']}, containerd image store"
+    engine = Engine()
+    engine.check()
+    return f"Docker {engine.info['ServerVersion']}, containerd image store"
 
 
 def _platform(architecture: Architecture, builder: str | None) -> str:

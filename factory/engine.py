@@ -6,7 +6,7 @@ The containerd image store is needed: there an image's id is its manifest digest
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,6 @@ import docker
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from factory.errors import FactoryError, MachineError
-from factory.keys import LOCAL
 
 
 class EngineError(FactoryError):
@@ -37,7 +36,12 @@ class Engine:
 
     def __init__(self) -> None:
         self._threads = threading.local()
-        self._ready()
+        try:
+            _ = self.client
+        except DockerException as error:
+            raise MachineError(
+                f"no Docker engine answers ({_last_line(error)}); start it, or run `scripts/engine up` here"
+            ) from None
 
     @property
     def client(self) -> docker.DockerClient:
@@ -47,13 +51,12 @@ class Engine:
         client: docker.DockerClient = self._threads.client
         return client
 
-    def _ready(self) -> None:
-        try:
-            self.client.ping()
-        except DockerException as error:
-            raise MachineError(
-                f"no Docker engine answers ({_last_line(error)}); start it, or run `scripts/engine up` here"
-            ) from None
+    def check(self) -> None:
+        """Refuses an engine that cannot compare what it tested with what it pushes.
+
+        Raises:
+            MachineError: it keeps images without their manifests.
+        """
         if not self.has_containerd_store:
             raise MachineError(
                 "the engine keeps images without their manifests, so what is tested could not be compared with what is "
@@ -71,13 +74,13 @@ class Engine:
         """Whether image ids are manifest digests."""
         return any("io.containerd.snapshotter" in value for _, value in self.info.get("DriverStatus") or ())
 
-    def finished(self) -> dict[str, str]:
-        """The digests of all finished images in the engine, by local name."""
-        found: dict[str, str] = {}
-        for image in self.client.api.images(filters={"reference": f"{LOCAL}/*"}):
-            for name in image.get("RepoTags") or ():
-                found[name] = image["Id"]
-        return found
+    def finished(self, names: Iterable[str]) -> dict[str, str]:
+        """The digests of those images that are in the engine, by name.
+
+        Asked one by one: the engine's list of all images computes each one's size, which takes longer.
+        """
+        found = ((name, self.inspect(name)) for name in names)
+        return {name: image.digest for name, image in found if image}
 
     def inspect(self, reference: str) -> EngineImage | None:
         """An image by digest or name; None when it is not there."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -60,6 +60,13 @@ def graph(images: list[Image], ancestors: list[Image], steps: tuple[Step, ...]) 
     for task, needed in tasks.items():
         needed.update(need for need in _needs(task) if need in tasks)
     return tasks
+
+
+def without(tasks: Graph, complete: Container[Task]) -> Graph:
+    """The tasks that remain when some are complete already."""
+    return {
+        task: {need for need in needs if need not in complete} for task, needs in tasks.items() if task not in complete
+    }
 
 
 def run(tasks: Graph, work: Callable[[Task], None], jobs: int) -> Outcome:

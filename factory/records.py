@@ -97,11 +97,6 @@ class Records:
             self._by_digest[digest] = record
         return record
 
-    def reload(self) -> None:
-        """Reads all records again."""
-        self.damaged.clear()
-        self._by_digest = {record.digest: record for record in self._read()}
-
     def _file(self, digest: str) -> Path:
         return self._folder / f"{digest.replace(':', '-')}.json"
 

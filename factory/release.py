@@ -16,6 +16,7 @@ from factory.files import exclusive
 from factory.images import Image
 from factory.keys import local_name
 from factory.pipeline import Graph, Outcome, Step, Task
+from factory.plan import current
 from factory.progress import Progress, State, choose
 from factory.records import Record
 from factory.session import Session
@@ -156,12 +157,18 @@ def run(session: Session, steps: tuple[Step, ...]) -> Report:
         UsageError: with --locked, a reference has no digest.
     """
     tasks = pipeline.graph(session.selected, session.ancestors, steps)
-    _prepare(session, steps)
     _check_lock(session, tasks)
+    complete = _complete(session, tasks)
+    rest = pipeline.without(tasks, complete)
+    if rest:
+        _prepare(session, steps)
     names = list(dict.fromkeys(task.image.name for task in tasks))
     with choose(names, session.options.quiet, session.options.verbose) as progress, _interruptible(session):
         this = Run(session, progress, steps)
-        outcome = pipeline.run(tasks, this.work, session.options.jobs)
+        for task, record in complete.items():
+            this.records[task.image] = record
+            progress.state(task.image.name, State.UNCHANGED, f"{task.step}")
+        outcome = pipeline.run(rest, this.work, session.options.jobs)
         for image, cause in {task.image: cause for task, cause in outcome.blocked.items()}.items():
             if image != cause:
                 progress.state(image.name, State.BLOCKED, f"{cause.name} failed")
@@ -171,8 +178,21 @@ def run(session: Session, steps: tuple[Step, ...]) -> Report:
     return Report(outcome, this.records, this.changed)
 
 
+def _complete(session: Session, tasks: Graph) -> dict[Task, Record]:
+    """The builds and tests that need not be done, found with one question to the engine. Pushes ask the registry."""
+    world = session.world()
+    found: dict[Task, Record] = {}
+    for task in tasks:
+        record = current(task.image, session.inputs_of(task.image), world)
+        tested = record and record.tests and record.tests.passed and record.tests.key == world.tests_key(task.image)
+        if record and (task.step is Step.BUILD or (task.step is Step.TEST and tested)):
+            found[task] = record
+    return found
+
+
 def _prepare(session: Session, steps: tuple[Step, ...]) -> None:
     """All that can be found wrong before the first image is worked on."""
+    session.engine.check()
     if Step.TEST in steps:
         session.check_recipes()
     if Step.BUILD in steps:

@@ -163,11 +163,12 @@ def _render(templates: Path, name: str, context: dict[str, Any]) -> str:
 
 @cache
 def _environment(templates: Path) -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # `factory list` renders nothing
+    from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(templates),
         undefined=StrictUndefined,
+        bytecode_cache=FileSystemBytecodeCache(),  # in a private folder of the system's temporary one, keyed by content
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -13,7 +13,7 @@ from factory.contexts import Contexts
 from factory.emulator import compile_all, context_key
 from factory.files import write_if_changed
 from factory.images import Image, expand, select, with_ancestors
-from factory.keys import InputsOf
+from factory.keys import InputsOf, local_name
 from factory.loader import load
 from factory.matrix import Architecture, Matrix
 from factory.options import Options
@@ -119,11 +119,11 @@ class Session:
         return tuple(other.architecture for other in expand(self.matrix) if other.stem == image.stem)
 
     def world(self) -> plan.World:
-        """What is there already: asked anew at every call."""
-        self.records.reload()
+        """What is there already of the selected images and their ancestors."""
+        images = [*self.ancestors, *self.selected]
         return plan.World(
             records=self.records,
-            finished=self.engine.finished(),
+            finished=self.engine.finished(local_name(image.name, self.inputs_of(image).key) for image in images),
             tests_key=lambda image: tests_key(self.matrix, image),
             repository=str(self.repository),
             locked=self.options.locked,

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,11 @@ class EngineStandIn:
 
     has: Mapping[str, str] = {}
 
-    def finished(self) -> dict[str, str]:
-        return dict(self.has)
+    def check(self) -> None:
+        return
+
+    def finished(self, names: Iterable[str]) -> dict[str, str]:
+        return {name: self.has[name] for name in names if name in self.has}
 
     def inspect(self, _: str) -> EngineImage | None:
         return None

@@ -121,7 +121,6 @@ def test_damage_is_told_once(tmp_path: Path) -> None:
     (tmp_path / "records").mkdir()
     (tmp_path / "records" / "sha256-0.json").write_text("{")
     records = Records(tmp_path)
-    records.reload()
     assert len(records.damaged) == 1
 
 
@@ -149,14 +148,6 @@ def test_another_runs_record_is_seen_after_a_refresh(tmp_path: Path) -> None:
     assert mine.refresh(made.digest) == made
     assert mine.get(made.digest) == made
     assert mine.refresh(digest("nothing")) is None
-
-
-def test_reload_forgets_what_was_removed(tmp_path: Path) -> None:
-    records = Records(tmp_path)
-    made = records.save(_made())
-    _file(tmp_path, made).unlink()
-    records.reload()
-    assert list(records) == []
 
 
 def test_a_smoke_test_without_checks_has_not_passed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -42,8 +43,11 @@ class Machine:
         self.unfit = False
         self.client = SimpleNamespace(containers=SimpleNamespace(list=lambda **_: []))
 
-    def finished(self) -> dict[str, str]:
-        return {name: manifest.digest for name, manifest in self.images.items() if not name.startswith("sha256:")}
+    def check(self) -> None:
+        return
+
+    def finished(self, names: Iterable[str]) -> dict[str, str]:
+        return {name: self.images[name].digest for name in names if name in self.images}
 
     def inspect(self, reference: str) -> EngineImage | None:
         found = self.images.get(reference)

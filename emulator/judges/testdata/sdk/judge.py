@@ -64,6 +64,6 @@ check("ErrorCode", complete.get("ErrorCode"), None)
 check("log of the stream", "REPORT" in base64.b64decode(complete["LogResult"]).decode(), True)
 
 stream = client.invoke_with_response_stream(FunctionName="test", Payload=b'{"fail": true}')
-complete = [event["InvokeComplete"] for event in stream["EventStream"] if "InvokeComplete" in event][0]
+complete = next(event["InvokeComplete"] for event in stream["EventStream"] if "InvokeComplete" in event)
 check("ErrorDetails", json.loads(complete["ErrorDetails"])["errorMessage"], "on request")
 print("boto3 is content")
