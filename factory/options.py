@@ -20,8 +20,8 @@ class Options:
     registry: str | None = None
     mirrors: Mapping[str, str] = field(default_factory=dict)
     builder: str | None = None
-    jobs: int = (os.cpu_count() or 1) + 1
-    """One more than the cores: a build waits for the engine's disk now and then."""
+    jobs: int = 2 * (os.cpu_count() or 1) + 1
+    """More than the cores: a build compresses on one core, and waits for the disk and the registry on none."""
     verbose: bool = False
     quiet: bool = False
     locked: bool = False
