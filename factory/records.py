@@ -80,10 +80,6 @@ class Records:
         """The youngest record of an image name."""
         return next((record for record in reversed(list(self)) if record.name == name), None)
 
-    def with_key(self, inputs_key: str) -> list[Record]:
-        """The records of these very inputs, youngest first."""
-        return [record for record in reversed(list(self)) if record.inputs_key == inputs_key]
-
     def save(self, record: Record) -> Record:
         """Writes a record, whole or not at all."""
         self._by_digest[record.digest] = record
