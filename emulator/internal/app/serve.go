@@ -34,18 +34,20 @@ const goodbyeLimit = 500 * time.Millisecond
 
 // serve runs the public API until a signal ends it.
 func (p Process) serve(c *config.Config, f *fleet.Fleet, output *logs.Output, door *sandbox.Door, signals <-chan os.Signal) int {
+	f.Warm() // before all else: the runtime starts while the rest is prepared
 	listener, err := net.Listen("tcp", c.APIAddress)
 	if err != nil {
+		f.Close()
 		return p.fail(exitFailure, err)
 	}
 	api := invokeapi.NewHandler(f, identity(c))
 	handler, closeDoor, err := entrance(api, door, listener)
 	if err != nil {
+		f.Close()
 		return p.fail(exitFailure, err)
 	}
 	defer closeDoor()
 	server := httpserver.Start(listener, handler, limits())
-	f.Warm()
 	output.Line("Lambda API listening on port " + port(listener.Addr().String()) + "...")
 	r := &reloader{fleet: f, output: output, leave: c.NoBootstrap, left: make(chan struct{})}
 	stopWatching := watch(c.Watch, r)
