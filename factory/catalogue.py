@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from factory.images import Image
+from factory.images import Image, status_on
 from factory.keys import InputsOf
 from factory.lock import Lock, source_reference
 from factory.matrix import ArchiveSource, Matrix
@@ -28,13 +28,8 @@ def entry(matrix: Matrix, image: Image, today: date) -> dict[str, Any]:
         "architecture": image.architecture.value,
         "tags": list(image.tags),
         "source": _source(matrix, image),
-        "status": status(matrix, image, today),
+        "status": status_on(matrix, today)(image),
     }
-
-
-def status(matrix: Matrix, image: Image, today: date) -> str | None:
-    """Where an image's runtime stands; None for a base."""
-    return matrix.runtimes[image.runtime].lifecycle.status(today).value if image.runtime else None
 
 
 def list_text(entries: Iterable[dict[str, Any]]) -> str:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from factory.errors import ExitCode, FactoryError, UsageError
+from factory.errors import ExitCode, FactoryError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from factory.options import Options
 
 _STEPS = {"build": ["build"], "test": ["test"], "push": ["push"], "release": ["build", "test", "push"]}
 _FORMS = ("text", "json")
+_STATUSES = ("supported", "deprecated", "preview", "create-blocked", "update-blocked")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,6 +80,7 @@ def _options(parsed: argparse.Namespace) -> Options:
             families=tuple(getattr(parsed, "family", ())),
             variants=tuple(getattr(parsed, "variant", ())),
             architectures=tuple(getattr(parsed, "arch", ())),
+            statuses=tuple(word.replace("-", " ") for word in getattr(parsed, "status", ())),
         ),
         **{key: value for key, value in given.items() if value is not None},
     )
@@ -175,12 +177,31 @@ def _selecting() -> argparse.ArgumentParser:
     parser.add_argument(
         "selectors", nargs="*", metavar="IMAGE", help="image or runtime names and globs; none means all"
     )
-    group = parser.add_argument_group("selectors")
-    group.add_argument("--base", action="append", default=[], metavar="NAME")
-    group.add_argument("--family", action="append", default=[], metavar="NAME")
-    group.add_argument("--variant", action="append", default=[], choices=("run", "build"))
-    group.add_argument("--arch", action="append", default=[], choices=("x86_64", "arm64"))
+    group = parser.add_argument_group("selectors", "Each may be repeated, and takes several words with commas between.")
+
+    def add(name: str, *known: str) -> None:
+        shape = f"{{{','.join(known)}}}" if known else "NAME"
+        group.add_argument(name, action="extend", default=[], type=_words(known), metavar=shape)
+
+    add("--base")
+    add("--family")
+    add("--variant", "run", "build")
+    add("--arch", "x86_64", "arm64")
+    add("--status", *_STATUSES)
     return parser
+
+
+def _words(known: Sequence[str]) -> Callable[[str], list[str]]:
+    """What splits an option's words at their commas, and refuses those that are not known, where any are."""
+
+    def split(text: str) -> list[str]:
+        words = text.split(",")
+        for word in words:
+            if known and word not in known:
+                raise argparse.ArgumentTypeError(f"{word!r} selects nothing; {did_you_mean(word, known)}")
+        return words
+
+    return split
 
 
 def _environment(name: str, default: str | None = None) -> Any:

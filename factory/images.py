@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from functools import cached_property
 
 from factory.errors import UsageError, did_you_mean
-from factory.matrix import Architecture, Matrix, Runtime, Variant
+from factory.matrix import Architecture, Matrix, Runtime, Status, Variant
 from factory.problems import KeyPath
 
 
@@ -67,6 +67,7 @@ class Selection:
     families: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     architectures: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
 
 
 def expand(matrix: Matrix) -> list[Image]:
@@ -74,7 +75,14 @@ def expand(matrix: Matrix) -> list[Image]:
     return [*_base_images(matrix), *_runtime_images(matrix)]
 
 
-def select(images: Iterable[Image], selection: Selection) -> list[Image]:
+def status_on(matrix: Matrix, today: date) -> Callable[[Image], Status | None]:
+    """What tells where an image's runtime stands on a day; a base's own images have no status."""
+    return lambda image: matrix.runtimes[image.runtime].lifecycle.status(today) if image.runtime else None
+
+
+def select(
+    images: Iterable[Image], selection: Selection, status_of: Callable[[Image], Status | None] = lambda _: None
+) -> list[Image]:
     """The images that a selection names, in the matrix's order.
 
     Raises:
@@ -87,7 +95,11 @@ def select(images: Iterable[Image], selection: Selection) -> list[Image]:
         if not any(_matches(image, pattern) for image in images):
             known = {name for image in images for name in _names(image)}
             raise UsageError(f"{pattern!r} selects no image; {did_you_mean(pattern, known)}")
-    chosen = [image for image in images if _selected(image, selection)]
+    chosen = [
+        image
+        for image in images
+        if _selected(image, selection) and (not selection.statuses or status_of(image) in selection.statuses)
+    ]
     if not chosen:
         raise UsageError("these selectors together select no image; `factory list` shows what there is")
     return chosen

@@ -13,8 +13,9 @@ from types import FrameType
 from factory import pipeline
 from factory.errors import ExitCode, FactoryError, Interrupted, MachineError, UsageError
 from factory.files import exclusive
-from factory.images import Image
+from factory.images import Image, status_on
 from factory.keys import local_name
+from factory.matrix import Status
 from factory.pipeline import Graph, Outcome, Step, Task
 from factory.plan import current
 from factory.progress import Progress, State, choose
@@ -162,6 +163,7 @@ def run(session: Session, steps: tuple[Step, ...]) -> Report:
     rest = pipeline.without(tasks, complete)
     if rest:
         _prepare(session, steps)
+    _tell_blocked(session, rest)
     names = list(dict.fromkeys(task.image.name for task in tasks))
     with choose(names, session.options.quiet, session.options.verbose) as progress, _interruptible(session):
         this = Run(session, progress, steps)
@@ -211,6 +213,21 @@ def _check_lock(session: Session, tasks: Graph) -> None:
     if session.options.locked:
         raise UsageError(f"{told}; run `factory lock`")
     print(f"warning: {told}, so whatever the tag means now is used; `factory lock` pins it", file=sys.stderr)
+
+
+def _tell_blocked(session: Session, tasks: Graph) -> None:
+    """Runtimes that Lambda takes no more are told, once: they may be wanted with docker, or be a mistake."""
+    built = [task.image for task in tasks if task.step is Step.BUILD]
+    of_status: dict[Status | None, dict[str, None]] = {}
+    for image in built:
+        of_status.setdefault(status_on(session.matrix, session.today)(image), {}).setdefault(image.subject)
+    told = [
+        f"{verb} no function with {', '.join(of_status[status])}"
+        for status, verb in ((Status.CREATE_BLOCKED, "creates"), (Status.UPDATE_BLOCKED, "creates or updates"))
+        if status in of_status
+    ]
+    if told and not session.options.quiet:
+        print(f"note: blocked runtimes are built; Lambda {', and '.join(told)} any more", file=sys.stderr)
 
 
 @contextmanager

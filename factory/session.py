@@ -12,7 +12,7 @@ from factory.bake import bake_file
 from factory.contexts import Contexts
 from factory.emulator import compile_all, context_key
 from factory.files import write_if_changed
-from factory.images import Image, expand, select, with_ancestors
+from factory.images import Image, expand, select, status_on, with_ancestors
 from factory.keys import InputsOf, local_name
 from factory.loader import load
 from factory.matrix import Architecture, Matrix
@@ -64,7 +64,7 @@ class Session:
     @cached_property
     def selected(self) -> list[Image]:
         """The images that the selectors name."""
-        return select(expand(self.matrix), self.options.selection)
+        return select(expand(self.matrix), self.options.selection, status_on(self.matrix, self.today))
 
     @cached_property
     def ancestors(self) -> list[Image]:

@@ -105,7 +105,7 @@ def test_selectors_are_the_same_everywhere(command: str, capsys: pytest.CaptureF
     with pytest.raises(SystemExit):
         main([command, "--help"])
     out = capsys.readouterr().out
-    for option in ("IMAGE", "--base", "--family", "--variant", "--arch", "--format"):
+    for option in ("IMAGE", "--base", "--family", "--variant", "--arch", "--status", "--format"):
         assert option in out
 
 
@@ -119,6 +119,8 @@ def test_selectors_are_the_same_everywhere(command: str, capsys: pytest.CaptureF
         ["lsit"],
         ["list", "--no-such-option"],
         ["list", "--variant", "debug"],
+        ["list", "--variant", "run,debug"],
+        ["list", "--status", "create_blocked"],
         ["list", "--jobs", "0"],
         ["list", "--jobs", "many"],
         ["list", "--format", "yaml"],
@@ -250,6 +252,21 @@ def test_list_shows_every_image_in_the_order_of_the_matrix(folder: Path, capsys:
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["NAME", "BASE", "PACKAGES", "STATUS", "SOURCE"]
     assert [line.split()[0] for line in lines[1:]] == names(expand(small()))
+
+
+def test_a_status_selects_for_every_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--status", "preview,create-blocked", "--status", "deprecated"]) == 0
+    shown = {line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]}
+    assert "nodejs26.x-arm64" in shown
+    assert "provided.al2-x86_64" in shown
+    assert not {"al2-x86_64", "nodejs22.x-arm64"} & shown
+
+
+def test_a_status_that_is_none_is_told_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["list", "--status", "deprecated,create-bloked"])
+    assert caught.value.code == 2
+    assert "'create-bloked' selects nothing; did you mean 'create-blocked'" in capsys.readouterr().err
 
 
 def test_options_come_from_the_environment_too(

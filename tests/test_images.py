@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from factory.errors import UsageError
-from factory.images import Image, Selection, expand, select, with_ancestors
+from factory.images import Image, Selection, expand, select, status_on, with_ancestors
 from factory.matrix import Architecture, Variant
 from tests.support import image, names, real, small
 
@@ -105,3 +105,16 @@ def test_ancestors_come_first_and_once() -> None:
     assert sorted(names(found)) == ["al1-x86_64", "al2023-arm64", "nodejs22.x-arm64", "nodejs26.x-arm64"]
     for before, after in pairwise(found):
         assert (before.parent is not None) <= (after.parent is not None)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        (("preview",), {"nodejs26.x"}),
+        (("create blocked", "preview"), {"nodejs26.x", "provided.al2"}),
+        (("supported",), {"nodejs22.x", "nodejs6.10", "python3.11", "python3.9"}),
+    ],
+)
+def test_a_status_selects_runtimes_on_a_day_and_no_base(statuses: tuple[str, ...], expected: set[str]) -> None:
+    chosen = select(IMAGES, Selection(statuses=statuses), status_on(small(), date(2027, 2, 15)))
+    assert {image.subject for image in chosen} == expected

@@ -228,6 +228,25 @@ def test_the_steps_one_by_one(machine: Machine, capsys: pytest.CaptureFixture[st
     assert machine.work == ["build al2-x86_64", "test al2-x86_64", "push al2-x86_64"]
 
 
+def test_blocked_runtimes_are_told_once_a_run(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    text = Path("matrix.toml").read_text()
+    blocked = (("python3.9", "update_blocked = 2020-01-01"), ("python3.11", "create_blocked = 2020-01-01"))
+    for name, date in blocked:
+        head = f'[runtimes."{name}"]\n'
+        assert head in text
+        text = text.replace(head, f"{head}lifecycle = {{ {date} }}\n")
+    Path("matrix.toml").write_text(text)
+    machine.broken_builds["python3.9-x86_64"] = FactoryError("its archive is no part of this test")
+    _release("python3.9-x86_64", "build-python3.11-x86_64", "nodejs22.x-x86_64")
+    told = [line for line in capsys.readouterr().err.splitlines() if "blocked runtimes" in line]
+    assert told == [
+        "note: blocked runtimes are built; Lambda creates no function with python3.11, and "
+        "creates or updates no function with python3.9 any more"
+    ]
+    _release("build-python3.11-x86_64")
+    assert "blocked runtimes" not in capsys.readouterr().err
+
+
 def test_an_ancestor_is_built_but_neither_tested_nor_pushed(machine: Machine) -> None:
     assert _release(RUN) == 0
     assert machine.work == ["build al2-x86_64", f"build {RUN}", f"test {RUN}", f"push {RUN}"]
