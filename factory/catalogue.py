@@ -7,17 +7,16 @@ from datetime import date
 from typing import Any
 
 from factory.images import Image, status_on
-from factory.keys import InputsOf
-from factory.lock import Lock, source_reference
+from factory.lock import source_reference
 from factory.matrix import ArchiveSource, Matrix
 from factory.plan import Item
 from factory.records import Record
-from factory.render import Renderer
+from factory.session import Session
 from factory.tables import megabytes, table
 
 
-def entry(matrix: Matrix, image: Image, today: date) -> dict[str, Any]:
-    """One image of `factory list --format json`."""
+def entry(matrix: Matrix, image: Image, today: date, not_executed: str | None) -> dict[str, Any]:
+    """One image of `factory list --format json`; `not_executed` says why it cannot be executed here."""
     return {
         "name": image.name,
         "runtime": image.runtime,
@@ -29,6 +28,7 @@ def entry(matrix: Matrix, image: Image, today: date) -> dict[str, Any]:
         "tags": list(image.tags),
         "source": _source(matrix, image),
         "status": status_on(matrix, today)(image),
+        "executed": f"not executed here: {not_executed}" if not_executed else "yes",
     }
 
 
@@ -41,30 +41,24 @@ def list_text(entries: Iterable[dict[str, Any]]) -> str:
             entry["package_manager"],
             entry["status"] or "-",
             entry["source"] or "-",
+            entry["executed"],
         )
         for entry in entries
     ]
-    return table(("NAME", "BASE", "PACKAGES", "STATUS", "SOURCE"), rows)
+    return table(("NAME", "BASE", "PACKAGES", "STATUS", "SOURCE", "EXECUTED"), rows)
 
 
-def detail(
-    matrix: Matrix,
-    image: Image,
-    inputs_of: InputsOf,
-    renderer: Renderer,
-    lock: Lock,
-    record: Record | None,
-    today: date,
-) -> dict[str, Any]:
+def detail(session: Session, image: Image) -> dict[str, Any]:
     """One image of `factory show`: the list's keys, its inputs, and what its youngest record knows."""
-    inputs = inputs_of(image)
-    lifecycle = matrix.runtimes[image.runtime].lifecycle if image.runtime else None
-    return entry(matrix, image, today) | {
-        "inputs_key": inputs.key,
-        "upstreams": {reference: lock.digest(reference, image.architecture) for reference in renderer.upstreams(image)},
+    lifecycle = session.matrix.runtimes[image.runtime].lifecycle if image.runtime else None
+    references, architecture = session.renderer.upstreams(image), image.architecture
+    record = session.records.latest(image.name)
+    return entry(session.matrix, image, session.today, session.not_executed(image)) | {
+        "inputs_key": session.inputs_of(image).key,
+        "upstreams": {reference: session.lock.digest(reference, architecture) for reference in references},
         "parent": image.parent.name if image.parent else None,
         "lifecycle": lifecycle.model_dump(mode="json", exclude_none=True) if lifecycle else None,
-        "dockerfile": renderer.dockerfile(image),
+        "dockerfile": session.renderer.dockerfile(image),
         "record": _record(record) if record else None,
     }
 
@@ -131,6 +125,7 @@ def _record(record: Record) -> dict[str, Any]:
         "size": record.size,
         "size_text": megabytes(record.size),
         "tests": {check.name: check.message or "passed" for check in tests.checks} if tests else None,
+        "not_executed": tests.not_executed if tests else None,
         "pushed": record.pushed,
         "packages": list(record.packages),
     }

@@ -23,7 +23,9 @@ from factory.tables import table
 def list_(options: Options, form: str) -> int:
     """Prints the selected images."""
     session = Session(options)
-    entries = [catalogue.entry(session.matrix, image, session.today) for image in session.selected]
+    entries = [
+        catalogue.entry(session.matrix, image, session.today, session.not_executed(image)) for image in session.selected
+    ]
     _print(form, entries, lambda: catalogue.list_text(entries))
     return ExitCode.DONE
 
@@ -31,18 +33,7 @@ def list_(options: Options, form: str) -> int:
 def show(options: Options, form: str) -> int:
     """Prints all that is known of the selected images."""
     session = Session(options)
-    details = [
-        catalogue.detail(
-            session.matrix,
-            image,
-            session.inputs_of,
-            session.renderer,
-            session.lock,
-            session.records.latest(image.name),
-            session.today,
-        )
-        for image in session.selected
-    ]
+    details = [catalogue.detail(session, image) for image in session.selected]
     _print(form, details, lambda: "\n\n".join(map(catalogue.detail_text, details)))
     return ExitCode.DONE
 
@@ -127,11 +118,12 @@ def run(options: Options, steps: Sequence[str], form: str) -> int:
             "name": image.name,
             "digest": record.digest,
             "pushed": record.pushed.get(str(session.repository), []),
+            "not_executed": record.tests.not_executed if record.tests else None,
         }
         for image, record in result.records.items()
         if image in session.selected
     ]
-    _print(form, entries, lambda: report.run_table(session.selected, result))
+    _print(form, entries, lambda: report.run_text(session.selected, result))
     return release.exit_code(result)
 
 

@@ -105,6 +105,13 @@ def select(
     return chosen
 
 
+def architectures_of(matrix: Matrix, runtime: Runtime) -> tuple[Architecture, ...]:
+    """Those that a runtime has images for: its own, or its base's; none where that is missing."""
+    base = matrix.bases.get(runtime.base)
+    available = base.architectures if base else ()
+    return runtime.architectures or available
+
+
 def with_ancestors(images: Iterable[Image]) -> list[Image]:
     """The images and all that they are built from, parents first, each once."""
     ordered: dict[Image, None] = {}
@@ -126,14 +133,8 @@ def _base_images(matrix: Matrix) -> Iterator[Image]:
 def _runtime_images(matrix: Matrix) -> Iterator[Image]:
     for name, runtime in matrix.runtimes.items():
         for variant in Variant:
-            for architecture in _architectures(matrix, runtime):
+            for architecture in architectures_of(matrix, runtime):
                 yield Image(runtime.base, name, runtime.family, variant, architecture)
-
-
-def _architectures(matrix: Matrix, runtime: Runtime) -> tuple[Architecture, ...]:
-    base = matrix.bases.get(runtime.base)
-    available = base.architectures if base else ()
-    return runtime.architectures or available
 
 
 def _check(wanted: tuple[str, ...], known: set[str], option: str) -> None:

@@ -42,14 +42,23 @@ def load(file: Path) -> Matrix:
         UsageError: the file cannot be read.
         MatrixError: it is not TOML, or not a matrix.
     """
+    return parse(read_text(file), str(file))
+
+
+def read_text(file: Path) -> str:
+    """The text of a file that people write.
+
+    Raises:
+        UsageError: it cannot be read.
+        MatrixError: it is not UTF-8.
+    """
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        return file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}; name the matrix with --matrix FILE") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise MatrixError(str(file), [Problem((), "is not UTF-8 text", "save it as UTF-8", line)]) from None
-    return parse(text, str(file))
 
 
 def parse(text: str, file: str = "matrix.toml") -> Matrix:
@@ -58,7 +67,7 @@ def parse(text: str, file: str = "matrix.toml") -> Matrix:
     Raises:
         MatrixError: with all that is wrong.
     """
-    raw = _toml(text, file)
+    raw = toml(text, file)
     matrix, problems = _validate(raw)
     problems += inconsistencies(matrix, raw)
     if problems:
@@ -67,7 +76,12 @@ def parse(text: str, file: str = "matrix.toml") -> Matrix:
     return matrix
 
 
-def _toml(text: str, file: str) -> Raw:
+def toml(text: str, file: str) -> Raw:
+    """A TOML document; `file` names it in messages.
+
+    Raises:
+        MatrixError: it is none.
+    """
     try:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:

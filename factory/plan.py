@@ -75,10 +75,11 @@ def _unfinished(image: Image, record: Record, world: World) -> Item | None:
         return Item(image, Action.TEST, "built, but not tested", record)
     if record.tests.key != world.tests_key(image):
         return Item(image, Action.TEST, "the smoke test changed", record)
-    if not record.tests.passed:
+    if not record.tests.sound:
         return Item(image, Action.TEST, "its smoke test failed", record)
     if image.name not in record.pushed.get(world.repository, ()):
-        return Item(image, Action.PUSH, f"tested, but not in {world.repository}", record)
+        did = "not executed here" if record.tests.not_executed else "tested"
+        return Item(image, Action.PUSH, f"{did}, but not in {world.repository}", record)
     return None
 
 

@@ -17,7 +17,7 @@ from factory.files import exclusive
 from factory.images import Image
 from factory.matrix import Architecture
 from factory.records import Record
-from factory.references import Repository
+from factory.references import Repository, is_loopback
 from factory.registry import (
     DOCKER_INDEX,
     DOCKER_MANIFEST,
@@ -53,13 +53,11 @@ class Publisher:
         """Pushes a tested image and completes its set of tags; returns the record with the tags it has now.
 
         Raises:
-            NotTestedError: its smoke test has not passed on this very digest.
+            NotTestedError: its smoke test has not passed on this very digest, or it was not executed and the registry
+                is more than this machine's own.
             RegistryError, EngineError, RegistryUnreachableError: after all tries.
         """
-        if record.tests is None or not record.tests.passed:
-            raise NotTestedError(
-                f"{image.name}: not pushed, because no smoke test passed on {record.digest}; run `factory test`"
-            )
+        self._vouched(image, record)
         known = set(record.pushed.get(str(self.repository), ()))
         manifest = self.registry.manifest(self.repository, image.name)
         if manifest is None or manifest.digest != record.digest:
@@ -73,6 +71,18 @@ class Publisher:
         step(f"index {image.stem}")
         self._update_index(image)
         return replace(record, pushed={**record.pushed, str(self.repository): sorted(tags | {image.stem})})
+
+    def _vouched(self, image: Image, record: Record) -> None:
+        """Refuses what no test vouches for; what could not be executed may go no further than to the lab."""
+        if record.tests is None or not record.tests.sound:
+            raise NotTestedError(
+                f"{image.name}: not pushed, because no smoke test passed on {record.digest}; run `factory test`"
+            )
+        if record.tests.not_executed and not is_loopback(self.repository.host):
+            raise NotTestedError(
+                f"{image.name}: not pushed to {self.repository}, because it was not executed here: "
+                f"{record.tests.not_executed}; such an image may be pushed to a registry on the loopback address only"
+            )
 
     def _push_layers(self, image: Image, record: Record) -> Manifest:
         for pause in (*_PAUSES, None):

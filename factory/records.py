@@ -36,11 +36,20 @@ class TestResult:
     key: str
     finished: str
     checks: tuple[CheckResult, ...]
+    not_executed: str | None = None
+    """Why the image was not invoked, where it could not be: then only checks that need no invocation ran."""
+    skipped: tuple[str, ...] = ()
+    """The names of the checks that were left out for that."""
+
+    @property
+    def sound(self) -> bool:
+        """All checks that ran passed, and there was one at all: an image for which no check ran has failed."""
+        return bool(self.checks) and all(check.passed for check in self.checks)
 
     @property
     def passed(self) -> bool:
-        """All checks passed, and there was one at all: an image for which no check ran has failed."""
-        return bool(self.checks) and all(check.passed for check in self.checks)
+        """Sound, and invoked: an image that was not executed has passed nothing."""
+        return self.sound and self.not_executed is None
 
 
 @dataclass(frozen=True)
@@ -121,4 +130,4 @@ def _record(document: dict[str, Any]) -> Record:
 
 def _tests(document: dict[str, Any]) -> TestResult:
     checks = tuple(CheckResult(**check) for check in document["checks"])
-    return TestResult(document["key"], document["finished"], checks)
+    return TestResult(**{**document, "checks": checks, "skipped": tuple(document.get("skipped", ()))})

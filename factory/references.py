@@ -41,6 +41,15 @@ def mirrored(host: str, mirrors: Mapping[str, str]) -> str:
     return mirrors.get(host, host)
 
 
+def host_name(address: str) -> str:
+    """The host of `host`, `host:port` or `host:port/path`."""
+    return re.sub(r":\d+$", "", address.partition("/")[0])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a `host` or `host:port` is this machine."""
+    return re.fullmatch(r"localhost|\[::1\]|127(\.\d+){3}", host_name(host)) is not None
+
+
 def _scheme(host: str) -> str:
-    name = host.rpartition(":")[0] or host
-    return "http" if re.fullmatch(r"localhost|\[::1\]|127(\.\d+){3}", name) else "https"
+    return "http" if is_loopback(host) else "https"

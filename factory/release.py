@@ -24,7 +24,7 @@ from factory.session import Session
 from factory.smoke.checks import Subject
 from factory.smoke.container import clear_orphans, clear_own
 from factory.smoke.packages import installed_packages
-from factory.smoke.recipe import recipe, tests_key
+from factory.smoke.recipe import recipe
 from factory.smoke.suite import SmokeFailedError, run_checks
 
 _WORKING = {Step.BUILD: State.BUILDING, Step.TEST: State.TESTING, Step.PUSH: State.PUSHING}
@@ -75,7 +75,13 @@ class Run:
         if did:
             with self._lock:
                 self.changed.add(task)
-        self.progress.state(name, _DONE[task.step] if did else State.UNCHANGED, "" if did else f"{task.step}")
+        self.progress.state(
+            name, _DONE[task.step] if did else State.UNCHANGED, self._detail(task) if did else task.step
+        )
+
+    def _detail(self, task: Task) -> str:
+        tests = self.records[task.image].tests if task.step is Step.TEST else None
+        return "not executed here" if tests and tests.not_executed else ""
 
     def _begin(self, image: Image, step: Step) -> Callable[[str], None]:
         self.progress.state(image.name, _WORKING[step])
@@ -90,14 +96,14 @@ class Run:
 
     def _test(self, image: Image) -> bool:
         session, record = self.session, self._needed(image)
-        if record.tests and record.tests.passed and record.tests.key == tests_key(session.matrix, image):
+        if record.tests and record.tests.sound and record.tests.key == session.tests_key(image):
             return False
         subject = self._subject(image, record)
         result = run_checks(subject, self._begin(image, Step.TEST))
         session.processes.check()
         tested = replace(record, tests=result, packages=record.packages or installed_packages(subject))
         self._keep(image, session.records.save(tested))
-        if not result.passed:
+        if not result.sound:
             raise SmokeFailedError(image, result)
         return True
 
@@ -122,6 +128,7 @@ class Run:
             client=session.engine.client,
             recipe=recipe(session.matrix.families[image.family].smoke) if image.family else None,
             peer=peer_record.digest if peer_record else None,
+            not_executed=session.not_executed(image),
         )
 
     def _needed(self, image: Image) -> Record:
@@ -186,7 +193,7 @@ def _complete(session: Session, tasks: Graph) -> dict[Task, Record]:
     found: dict[Task, Record] = {}
     for task in tasks:
         record = current(task.image, session.inputs_of(task.image), world)
-        tested = record and record.tests and record.tests.passed and record.tests.key == world.tests_key(task.image)
+        tested = record and record.tests and record.tests.sound and record.tests.key == world.tests_key(task.image)
         if record and (task.step is Step.BUILD or (task.step is Step.TEST and tested)):
             found[task] = record
     return found

@@ -15,6 +15,17 @@ from factory.release import Report
 from factory.tables import megabytes, table
 
 
+def run_text(images: list[Image], report: Report) -> str:
+    """The table, and what in it was not executed, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for image in images:
+        record = report.records.get(image)
+        if record and record.tests and record.tests.not_executed:
+            reasons.setdefault(record.tests.not_executed, []).append(image.name)
+    lines = [f"not executed here: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
+    return "\n".join([run_table(images, report), *(["", *lines] if lines else [])])
+
+
 def run_table(images: list[Image], report: Report) -> str:
     """One line an image: its digest, size, checks, and how it ended."""
     rows = []
@@ -68,8 +79,9 @@ def _suite(root: Xml.Element, image: Image, record: Record) -> None:
         root,
         "testsuite",
         name=image.name,
-        tests=str(len(checks) or 1),
+        tests=str((len(checks) or 1) + len(record.tests.skipped)),
         failures=str(failures),
+        skipped=str(len(record.tests.skipped)),
         time=f"{sum(check.seconds for check in checks):.3f}",
         timestamp=record.tests.finished,
     )
@@ -78,6 +90,9 @@ def _suite(root: Xml.Element, image: Image, record: Record) -> None:
         if not check.passed:
             failure = Xml.SubElement(case, "failure", message=_clean(check.headline))
             failure.text = _clean(check.message)
+    for name in record.tests.skipped:
+        case = Xml.SubElement(suite, "testcase", classname=image.name, name=name)
+        Xml.SubElement(case, "skipped", message=_clean(f"not executed here: {record.tests.not_executed}"))
     if not checks:
         case = Xml.SubElement(suite, "testcase", classname=image.name, name="any check")
         Xml.SubElement(case, "failure", message="no check ran")
@@ -96,7 +111,9 @@ def _ending(image: Image, report: Report) -> str:
         return f"{failed.step} failed"
     if cause := next((cause for task, cause in report.outcome.blocked.items() if task.image == image), None):
         return f"blocked by {cause.name}"
-    did = [word for step, word in _DID.items() if Task(image, step) in report.changed]
+    record = report.records.get(image)
+    words = _DID | ({Step.TEST: "not executed"} if record and record.tests and record.tests.not_executed else {})
+    did = [word for step, word in words.items() if Task(image, step) in report.changed]
     return ", ".join(did) or "unchanged"
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from factory import lock, plan
+from factory import coverage, lock, plan
 from factory.bake import bake_file
 from factory.contexts import Contexts
 from factory.emulator import compile_all, context_key
@@ -45,6 +45,11 @@ class Session:
     def lock(self) -> lock.Lock:
         """The lock as it stands."""
         return lock.read(self.options.lock)
+
+    @cached_property
+    def coverage(self) -> coverage.Coverage:
+        """What cannot be executed in the lab."""
+        return coverage.read(self.options.matrix.parent / "coverage.toml", self.matrix)
 
     @cached_property
     def renderer(self) -> Renderer:
@@ -124,10 +129,18 @@ class Session:
         return plan.World(
             records=self.records,
             finished=self.engine.finished(local_name(image.name, self.inputs_of(image).key) for image in images),
-            tests_key=lambda image: tests_key(self.matrix, image),
+            tests_key=self.tests_key,
             repository=str(self.repository),
             locked=self.options.locked,
         )
+
+    def not_executed(self, image: Image) -> str | None:
+        """Why an image cannot be executed here; None for one that can."""
+        return self.coverage.reason_behind(image, self.matrix, self.options.mirrors)
+
+    def tests_key(self, image: Image) -> str:
+        """The fingerprint of what an image is tested with."""
+        return tests_key(self.matrix, image, self.not_executed(image))
 
     def unlocked(self, images: Iterable[Image]) -> list[str]:
         """The references of these images that the lock has no digest for, sorted."""

@@ -240,6 +240,7 @@ def test_the_keys_of_list_are_a_contract(folder: Path, capsys: pytest.CaptureFix
         "tags": ["build-nodejs22.x-arm64", "build-nodejs22.x"],
         "source": "upstream.example/lambda/nodejs:22",
         "status": "supported",
+        "executed": "yes",
     }
     base = entries["al1-x86_64"]
     assert (base["runtime"], base["family"], base["status"]) == (None, None, None)
@@ -250,7 +251,7 @@ def test_the_keys_of_list_are_a_contract(folder: Path, capsys: pytest.CaptureFix
 def test_list_shows_every_image_in_the_order_of_the_matrix(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["NAME", "BASE", "PACKAGES", "STATUS", "SOURCE"]
+    assert lines[0].split() == ["NAME", "BASE", "PACKAGES", "STATUS", "SOURCE", "EXECUTED"]
     assert [line.split()[0] for line in lines[1:]] == names(expand(small()))
 
 

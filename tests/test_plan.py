@@ -16,7 +16,7 @@ from factory.matrix import Matrix
 from factory.plan import Action, World, plan, short
 from factory.records import Record, Records
 from factory.records import TestResult as SmokeResult
-from tests.support import failed, full_lock, image, inputs_of, passed, record, small, small_with
+from tests.support import failed, full_lock, image, inputs_of, not_executed, passed, record, small, small_with
 
 REPOSITORY = "registry.example/factory/lambda"
 NODE22 = "upstream.example/lambda/nodejs:22"
@@ -103,6 +103,13 @@ def test_another_smoke_test(machine: Machine) -> None:
 def test_a_failed_smoke_test(machine: Machine, tests: SmokeResult) -> None:
     machine.has(CHAIN, inputs_of(), tests)
     assert _reason(machine, inputs_of()) == (Action.TEST, "its smoke test failed")
+
+
+def test_what_cannot_be_executed_here_is_not_tested_again(machine: Machine) -> None:
+    machine.has(CHAIN, inputs_of(), not_executed())
+    assert _reason(machine, inputs_of()) == (Action.SKIP, "nothing changed")
+    machine.has(CHAIN, inputs_of(), not_executed(), pushed_to=None)
+    assert _reason(machine, inputs_of()) == (Action.PUSH, f"not executed here, but not in {REPOSITORY}")
 
 
 @pytest.mark.parametrize("pushed_to", [None, "ghcr.io/a/b"])

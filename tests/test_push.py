@@ -18,6 +18,7 @@ from factory.matrix import Architecture
 from factory.push import NotTestedError, Publisher, index
 from factory.records import Record
 from factory.records import TestResult as SmokeResult
+from factory.references import Repository
 from factory.registry import (
     DOCKER_INDEX,
     DOCKER_MANIFEST,
@@ -28,7 +29,7 @@ from factory.registry import (
     RegistryError,
 )
 from tests.fake_registry import Answer, FakeRegistry
-from tests.support import failed, image, inputs_of, passed, record
+from tests.support import failed, image, inputs_of, not_executed, passed, record
 
 TODAY = date(2026, 11, 23)
 NAME = "factory/lambda"
@@ -125,6 +126,16 @@ def test_what_did_not_pass_is_not_pushed(world: World, tests: SmokeResult | None
         world.push(RUN_X86, made)
     assert world.tags() == {}
     assert world.engine.pushed == []
+
+
+def test_what_was_not_executed_goes_to_the_loopback_address_only(world: World) -> None:
+    made = world.built(RUN_X86, tests=not_executed())
+    abroad = replace(world.publisher(), repository=Repository("registry.example", NAME))
+    with pytest.raises(NotTestedError, match=r"not pushed to registry.example/factory/lambda, .*: no interpreter;"):
+        abroad.push(RUN_X86, made, world.steps.append)
+    assert world.engine.pushed == []
+    world.push(RUN_X86, made)
+    assert RUN_X86.name in world.tags()
 
 
 def test_unchanged_images_are_not_pushed_again(world: World) -> None:

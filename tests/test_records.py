@@ -12,7 +12,7 @@ import pytest
 
 from factory.records import CheckResult, Record, Records
 from factory.records import TestResult as SmokeResult
-from tests.support import digest, failed, image, inputs_of, passed, record
+from tests.support import digest, failed, image, inputs_of, not_executed, passed, record
 
 NAME = "nodejs22.x-arm64"
 INPUTS = inputs_of()(image(NAME))
@@ -28,7 +28,9 @@ def _file(folder: Path, made: Record) -> Path:
 
 
 @pytest.mark.parametrize(
-    "tests", [None, passed(), failed(message="first\nsecond")], ids=["untested", "passed", "failed"]
+    "tests",
+    [None, passed(), failed(message="first\nsecond"), not_executed()],
+    ids=["untested", "passed", "failed", "not executed"],
 )
 def test_what_is_saved_is_what_is_read(tmp_path: Path, tests: SmokeResult | None) -> None:
     made = _made(tests=tests)
@@ -37,6 +39,12 @@ def test_what_is_saved_is_what_is_read(tmp_path: Path, tests: SmokeResult | None
     assert again.get(made.digest) == made
     assert again.damaged == []
     assert list(again) == [made]
+
+
+def test_what_was_not_executed_has_not_passed() -> None:
+    assert (not_executed().sound, not_executed().passed) == (True, False)
+    assert (passed().sound, passed().passed) == (True, True)
+    assert (failed().sound, failed().passed) == (False, False)
 
 
 def test_there_is_one_readable_file_for_each_digest(tmp_path: Path) -> None:

@@ -19,10 +19,11 @@ from factory.engine import EngineError, EngineImage
 from factory.errors import FactoryError, Interrupted
 from factory.images import Image
 from factory.keys import local_name
-from factory.records import CheckResult, Record
+from factory.records import CheckResult, Record, Records
 from factory.records import TestResult as SmokeResult
 from factory.registry import OCI_MANIFEST, Manifest
 from factory.session import Session
+from factory.smoke import suite
 from factory.smoke.checks import Subject
 from tests.fake_registry import FakeRegistry
 from tests.support import SMALL, full_lock, record, small
@@ -87,7 +88,6 @@ def machine(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Session, "compile_emulator", lambda _: None)
     monkeypatch.setattr("factory.session.context_key", lambda: "emulator")
     monkeypatch.setattr("factory.session.tests_key", lambda *_: "key")
-    monkeypatch.setattr("factory.release.tests_key", lambda *_: "key")
 
     def session_of(builder: Builder) -> Any:
         return SimpleNamespace(inputs_of=builder.contexts.inputs_of)
@@ -226,6 +226,33 @@ def test_the_steps_one_by_one(machine: Machine, capsys: pytest.CaptureFixture[st
     assert main(["test", "al2-x86_64"]) == 0
     assert main(["push", "al2-x86_64"]) == 0
     assert machine.work == ["build al2-x86_64", "test al2-x86_64", "push al2-x86_64"]
+
+
+def test_what_the_lab_cannot_execute_is_built_and_told_as_such(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The real checks: the only one that runs needs no engine."""
+    monkeypatch.setattr(release, "run_checks", suite.run_checks)
+    monkeypatch.setattr("factory.smoke.suite.tests_key", lambda *_: "key")
+    monkeypatch.setenv("FACTORY_MIRROR", "upstream.example=127.0.0.1:5000")
+    Path("coverage.toml").write_text('mirror = "127.0.0.1"\n[runtimes]\n"python3.11" = "no interpreter"\n')
+    assert _release(RUN) == 0
+    assert RUN in machine.registry.tags()
+    captured = capsys.readouterr()
+    assert "built, not executed, pushed" in captured.out
+    assert captured.out.endswith(f"\nnot executed here: {RUN}: no interpreter\n")
+    assert f"{RUN}: tested (not executed here)" in captured.err
+    ((tests,),) = [[record.tests] for record in Records(Path("build")) if record.name == RUN]
+    assert tests is not None
+    assert [check.name for check in tests.checks] == ["manifest_is_plain"]
+    assert "api_server_answers" in tests.skipped
+    assert not tests.passed
+    assert _release(RUN) == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith("unchanged")
+    assert main(["list", RUN, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["executed"] == "not executed here: no interpreter"
+    assert main(["list", RUN, "--mirror", "upstream.example=registry.example"]) == 0
+    assert "not executed" not in capsys.readouterr().out
 
 
 def test_blocked_runtimes_are_told_once_a_run(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,8 +13,8 @@ from factory.pipeline import Outcome, Step, Task
 from factory.records import CheckResult, Record
 from factory.records import TestResult as SmokeResult
 from factory.release import Report
-from factory.report import failures_text, run_table, write_junit
-from tests.support import failed, image, inputs_of, passed, record
+from factory.report import failures_text, run_table, run_text, write_junit
+from tests.support import failed, image, inputs_of, not_executed, passed, record
 
 PYTHON, NODE, BASE = image("python3.11-x86_64"), image("nodejs22.x-arm64"), image("al2023-arm64")
 
@@ -118,3 +118,29 @@ def test_failures_are_told_with_what_they_kept_from_being_done() -> None:
         "al2023-arm64 failed, so these were not finished: nodejs22.x-arm64",
     ]
     assert failures_text(_report({})) == ""
+
+
+def test_what_was_not_executed_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    root = _junit(tmp_path, {PYTHON: _record(PYTHON, not_executed())})
+    (suite,) = root
+    assert {key: suite.get(key) for key in ("tests", "failures", "skipped")} == {
+        "tests": "3",
+        "failures": "0",
+        "skipped": "2",
+    }
+    told = {case.get("name"): case.find("skipped") for case in suite}
+    assert told["is plain"] is None
+    for name in ("runs", "answers"):
+        skipped = told[name]
+        assert skipped is not None
+        assert skipped.get("message") == "not executed here: no interpreter"
+
+
+def test_what_was_not_executed_is_told_at_the_end_and_never_as_tested() -> None:
+    records = {PYTHON: _record(PYTHON, not_executed()), NODE: _record(NODE, passed())}
+    changed = {Task(image, step) for image in records for step in Step}
+    lines = run_text([PYTHON, NODE], _report(records, changed=changed)).splitlines()
+    assert lines[1].endswith("built, not executed, pushed")
+    assert lines[2].endswith("built, tested, pushed")
+    assert lines[3:] == ["", f"not executed here: {PYTHON.name}: no interpreter"]
+    assert run_text([NODE], _report({NODE: records[NODE]})).count("\n") == 1

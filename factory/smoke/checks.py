@@ -32,7 +32,10 @@ class CheckFailedError(Exception):
 
 @dataclass(frozen=True)
 class Subject:
-    """The image under test. `peer` is the digest of the run image that belongs to a build image."""
+    """The image under test. `peer` is the digest of the run image that belongs to a build image.
+
+    `not_executed` says why it cannot be invoked here, where it cannot.
+    """
 
     matrix: Matrix
     image: Image
@@ -41,6 +44,7 @@ class Subject:
     client: docker.DockerClient
     recipe: Recipe | None = None
     peer: str | None = None
+    not_executed: str | None = None
 
     def runner(self, task: Path | None = None, layer: Path | None = None) -> Runner:
         """Containers of the image with folders mounted read-only."""
@@ -186,6 +190,10 @@ def native_code_runs(subject: Subject) -> None:
         assert subject.peer
         run = replace(subject.runner(folder), digest=subject.peer).once([subject.recipe.native.handler, "{}"])
         _equal("what the compiled function returns", _result(run), {"answer": 42})
+
+
+WITHOUT_INVOCATION: frozenset[Check] = frozenset({manifest_is_plain, toolchain_is_there})
+"""The checks that need no interpreter that works: what remains for an image that cannot be executed here."""
 
 
 def checks_for(image: Image) -> tuple[Check, ...]:

@@ -73,6 +73,7 @@ def fingerprint(family: str | None, root: Path = FOLDER) -> str:
     return key.hexdigest()
 
 
-def tests_key(matrix: Matrix, image: Image) -> str:
-    """The fingerprint of what an image is tested with."""
-    return fingerprint(matrix.families[image.family].smoke if image.family else None)
+def tests_key(matrix: Matrix, image: Image, not_executed: str | None) -> str:
+    """The fingerprint of what an image is tested with, which is less where it is not executed."""
+    key = fingerprint(matrix.families[image.family].smoke if image.family else None)
+    return key if not_executed is None else hashlib.sha256(f"{key} {not_executed}".encode()).hexdigest()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from factory.errors import FactoryError
 from factory.images import Image
 from factory.records import CheckResult, TestResult
-from factory.smoke.checks import Check, CheckFailedError, Subject, checks_for
+from factory.smoke.checks import WITHOUT_INVOCATION, Check, CheckFailedError, Subject, checks_for
 from factory.smoke.recipe import tests_key
 
 
@@ -26,13 +26,24 @@ class SmokeFailedError(FactoryError):
 
 
 def run_checks(subject: Subject, step: Callable[[str], None]) -> TestResult:
-    """Runs every check of an image, the later ones too when one fails."""
-    results = []
+    """Runs every check of an image, the later ones too when one fails.
+
+    Where the image cannot be executed, the checks that need that are skipped.
+    """
+    results, skipped = [], []
     for check in checks_for(subject.image):
+        if subject.not_executed and check not in WITHOUT_INVOCATION:
+            skipped.append(check.__name__)
+            continue
         step(check.__name__.replace("_", " "))
         results.append(_run(check, subject))
-    finished = datetime.now(UTC).isoformat(timespec="seconds")
-    return TestResult(tests_key(subject.matrix, subject.image), finished, tuple(results))
+    return TestResult(
+        key=tests_key(subject.matrix, subject.image, subject.not_executed),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        checks=tuple(results),
+        not_executed=subject.not_executed,
+        skipped=tuple(skipped),
+    )
 
 
 def _run(check: Check, subject: Subject) -> CheckResult:

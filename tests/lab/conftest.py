@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -110,6 +111,7 @@ def factory_with(tmp_path: Path, locked: Path) -> Callable[[str], Factory]:
     def make(text: str) -> Factory:
         matrix = tmp_path / "matrix.toml"
         matrix.write_text((ROOT / "matrix.toml").read_text() + text)
+        shutil.copy(ROOT / "coverage.toml", tmp_path)
         return _factory(tmp_path, matrix, locked)
 
     return make
