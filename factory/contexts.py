@@ -8,7 +8,7 @@ from pathlib import Path
 
 from factory.emulator import folder
 from factory.images import Image
-from factory.keys import LABEL, Inputs, InputsOf, local_name
+from factory.keys import INPUTS_LABEL, LABEL, Inputs, InputsOf, local_name
 from factory.matrix import Variant
 from factory.references import mirrored, split_reference
 from factory.render import Renderer
@@ -39,7 +39,7 @@ class Contexts:
 
 def labels(inputs: Inputs) -> dict[str, str]:
     """The labels that depend on the lock, and so are not in the Dockerfile."""
-    found = {LABEL: inputs.key}
+    found = {LABEL: inputs.key, INPUTS_LABEL: inputs.text}
     if inputs.parent is None and len(inputs.upstreams) == 1:
         found["org.opencontainers.image.base.digest"] = next(iter(inputs.upstreams.values()))
     return found

@@ -112,6 +112,24 @@ class Engine:
         finally:
             self._untag(f"{repository}:{tag}")
 
+    def pull(self, repository: str, digest: str, platform: str, name: str) -> None:
+        """Pulls an image by digest and gives it a local name.
+
+        Raises:
+            EngineError: the engine or the registry refused.
+        """
+        api = self.client.api
+        try:
+            for message in api.pull(repository, digest, stream=True, decode=True, platform=platform):
+                if error := message.get("error"):
+                    raise EngineError(f"{repository}@{digest}: {error}")
+            local, _, tag = name.rpartition(":")
+            api.tag(f"{repository}@{digest}", local, tag, force=True)
+        except APIError as error:
+            raise EngineError(f"{repository}@{digest}: {error.explanation}") from None
+        finally:
+            self._untag(f"{repository}@{digest}")
+
     def _untag(self, reference: str) -> None:
         """Lets go of a name that only the push needed; the image keeps its local one."""
         try:

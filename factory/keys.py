@@ -15,6 +15,9 @@ from factory.render import Renderer
 LABEL = "io.github.lambda-factory.inputs-key"
 """The label that carries the key on the image."""
 
+INPUTS_LABEL = "io.github.lambda-factory.inputs"
+"""The label that carries the inputs themselves, so that whoever finds another key can say what changed."""
+
 LOCAL = "factory.invalid"
 """The registry part of the names that finished images have in the engine: by RFC 2606 no host will ever be called so,
 so nothing can be pushed or pulled under them by accident."""
@@ -42,7 +45,12 @@ class Inputs:
     @property
     def key(self) -> str:
         """sha256 over all of it, 64 hexadecimal digits."""
-        return _sha256(json.dumps(asdict(self), sort_keys=True))
+        return _sha256(self.text)
+
+    @property
+    def text(self) -> str:
+        """All of it as JSON, on one line, equal for equal inputs."""
+        return json.dumps(asdict(self), sort_keys=True)
 
     @staticmethod
     def parse(document: dict[str, Any]) -> Inputs:

@@ -23,12 +23,17 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Item:
-    """The plan for one image. `record` is the finished image that need not be built again."""
+    """The plan for one image.
+
+    `record` is the finished image that need not be built again. `fresh` says that an image with these very inputs
+    exists and is built anew all the same, without any cache.
+    """
 
     image: Image
     action: Action
     reason: str
     record: Record | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,12 +62,19 @@ def current(image: Image, inputs: Inputs, world: World) -> Record | None:
     return record if record and record.inputs_key == inputs.key else None
 
 
-def _item(image: Image, inputs_of: InputsOf, world: World, items: Mapping[Image, Item]) -> Item:
-    parent = items.get(image.parent) if image.parent else None
+def blocked(image: Image, inputs_of: InputsOf, parent: Item | None, locked: bool) -> Item | None:
+    """What keeps an image from being worked on, if anything does."""
     if parent and parent.action is Action.BLOCKED:
         return Item(image, Action.BLOCKED, f"its parent {parent.image.name} is blocked")
-    if world.locked and (unlocked := inputs_of.unlocked(image)):
+    if locked and (unlocked := inputs_of.unlocked(image)):
         return Item(image, Action.BLOCKED, f"{', '.join(unlocked)} is not locked; run `factory lock`")
+    return None
+
+
+def _item(image: Image, inputs_of: InputsOf, world: World, items: Mapping[Image, Item]) -> Item:
+    parent = items.get(image.parent) if image.parent else None
+    if stop := blocked(image, inputs_of, parent, world.locked):
+        return stop
     record = current(image, inputs_of(image), world)
     if record is None:
         return Item(image, Action.BUILD, _why_build(image, inputs_of(image), world, parent))
@@ -89,10 +101,10 @@ def _why_build(image: Image, inputs: Inputs, world: World, parent: Item | None) 
         return "never built"
     if before.inputs_key == inputs.key:
         return "built before, but gone from the engine"
-    return "; ".join(_differences(before.inputs, inputs, parent)) or "its inputs changed"
+    return "; ".join(differences(before.inputs, inputs, parent)) or "its inputs changed"
 
 
-def _differences(before: Inputs, now: Inputs, parent: Item | None) -> list[str]:
+def differences(before: Inputs, now: Inputs, parent: Item | None) -> list[str]:
     """Every input that is not what it was, in words."""
     found = []
     if before.dockerfile != now.dockerfile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import count
@@ -16,8 +17,10 @@ from factory.errors import FactoryError
 from factory.files import exclusive
 from factory.images import Image
 from factory.matrix import Architecture
-from factory.records import Record
+from factory.published import split_dated
+from factory.records import Record, document
 from factory.references import Repository, is_loopback
+from factory.referrers import Referrers
 from factory.registry import (
     DOCKER_INDEX,
     DOCKER_MANIFEST,
@@ -26,6 +29,7 @@ from factory.registry import (
     Manifest,
     Registry,
     RegistryError,
+    RegistryUnreachableError,
 )
 
 _PAUSES = (1.0, 3.0, 9.0)  # seconds before each further try of a push
@@ -39,7 +43,8 @@ class NotTestedError(FactoryError):
 class Publisher:
     """Pushes to one repository on a given day.
 
-    `architectures` tells which architectures a name without architecture may have: those its index is made of.
+    `architectures` tells which architectures a name without architecture may have: those its index is made of. `renew`
+    gives an image that was published before a dated tag of today, to say that it was found good again.
     """
 
     engine: Engine
@@ -48,6 +53,12 @@ class Publisher:
     architectures: Callable[[Image], tuple[Architecture, ...]]
     today: date
     build_dir: Path
+    renew: bool = False
+
+    @property
+    def referrers(self) -> Referrers:
+        """What is attached to the images of the repository."""
+        return Referrers(self.registry, self.repository, self.build_dir / "locks")
 
     def push(self, image: Image, record: Record, step: Callable[[str], None]) -> Record:
         """Pushes a tested image and completes its set of tags; returns the record with the tags it has now.
@@ -57,20 +68,36 @@ class Publisher:
                 is more than this machine's own.
             RegistryError, EngineError, RegistryUnreachableError: after all tries.
         """
+        return self.promote(image, self.stage(image, record, step), step)
+
+    def stage(self, image: Image, record: Record, step: Callable[[str], None]) -> Record:
+        """Pushes a tested image under a dated tag and attaches its record; the tags that move stay where they are.
+
+        Raises:
+            NotTestedError: as `push`.
+            RegistryError, EngineError, RegistryUnreachableError: after all tries.
+        """
         self._vouched(image, record)
-        known = set(record.pushed.get(str(self.repository), ()))
-        manifest = self.registry.manifest(self.repository, image.name)
-        if manifest is None or manifest.digest != record.digest:
-            step(f"pushing {image.name}")
-            manifest = self._push_layers(image, record)
+        tag, manifest = self._date(image, record, step)
+        self.referrers.attach(manifest, document(record))
+        return self._with_tags(record, {tag})
+
+    def promote(self, image: Image, record: Record, step: Callable[[str], None]) -> Record:
+        """Lets the tags that move stand for an image that is in the registry already.
+
+        Raises:
+            RegistryError, RegistryUnreachableError: after all tries.
+        """
+        manifest = self.registry.manifest(self.repository, record.digest)
+        if manifest is None:
+            raise RegistryError(f"{self.repository}@{record.digest}: {image.name} is not there any more; push it again")
         _check(image, record, manifest)
-        dated = next((tag for tag in known if tag.endswith(f"-{image.name}")), None)
-        if dated and self.registry.manifest(self.repository, dated) is None:
-            self.registry.put(self.repository, dated, manifest)
-        tags = {image.name, dated or self._tag_with_date(image, manifest)}
+        there = self.registry.manifest(self.repository, image.name)
+        if there is None or there.digest != manifest.digest:
+            self.registry.put(self.repository, image.name, manifest)
         step(f"index {image.stem}")
         self._update_index(image)
-        return replace(record, pushed={**record.pushed, str(self.repository): sorted(tags | {image.stem})})
+        return self._with_tags(record, set(image.tags))
 
     def _vouched(self, image: Image, record: Record) -> None:
         """Refuses what no test vouches for; what could not be executed may go no further than to the lab."""
@@ -84,30 +111,59 @@ class Publisher:
                 f"{record.tests.not_executed}; such an image may be pushed to a registry on the loopback address only"
             )
 
-    def _push_layers(self, image: Image, record: Record) -> Manifest:
+    def _with_tags(self, record: Record, tags: set[str]) -> Record:
+        known = record.pushed.get(str(self.repository), ())
+        return replace(record, pushed={**record.pushed, str(self.repository): sorted({*known, *tags})})
+
+    def _date(self, image: Image, record: Record, step: Callable[[str], None]) -> tuple[str, Manifest]:
+        """The dated tag of this very image, which is made unless there is one: a dated tag is never moved."""
+        for tag in self._candidates(image, record):
+            present = self.registry.manifest(self.repository, tag)
+            if present is None:
+                step(f"pushing {tag}")
+                return tag, self._put(image, record, tag)
+            if present.digest == record.digest:
+                return tag, present
+        raise AssertionError("unreachable: the numbering has no end")
+
+    def _candidates(self, image: Image, record: Record) -> Iterator[str]:
+        """The dated tag that the image has already, unless it is to have a new one; then those of today."""
+        if not self.renew:
+            known = record.pushed.get(str(self.repository), ())
+            yield from (tag for tag in known if (dated := split_dated(tag)) and dated[0] == image.name)
+        yield image.dated_tag(self.today)
+        for number in count(2):
+            yield f"{self.today:%Y%m%d}.{number}-{image.name}"
+
+    def _put(self, image: Image, record: Record, tag: str) -> Manifest:
+        """Lets a new tag name the image, which travels from the engine unless the registry has it."""
+        manifest = self.registry.manifest(self.repository, record.digest)
+        if manifest:
+            _check(image, record, manifest)
+            self.registry.put(self.repository, tag, manifest)
+            return manifest
+        manifest = self._push_layers(record, tag)
+        try:
+            _check(image, record, manifest)
+        except RegistryError:
+            with suppress(RegistryError, RegistryUnreachableError):
+                self.registry.delete(self.repository, manifest.digest)  # nobody tested that
+            raise
+        return manifest
+
+    def _push_layers(self, record: Record, tag: str) -> Manifest:
         for pause in (*_PAUSES, None):
             try:
-                self.engine.push(record.digest, str(self.repository), image.name)
+                self.engine.push(record.digest, str(self.repository), tag)
                 break
             except EngineError as error:
                 if pause is None or _is_final(str(error)):
                     raise
                 time.sleep(pause)
-        manifest = self.registry.manifest(self.repository, image.name)
+        manifest = self.registry.manifest(self.repository, tag)
         if manifest is None:
-            raise RegistryError(f"{self.repository}:{image.name}: pushed, but the registry does not have it")
+            raise RegistryError(f"{self.repository}:{tag}: pushed, but the registry does not have it")
         return manifest
-
-    def _tag_with_date(self, image: Image, manifest: Manifest) -> str:
-        """The first tag of today that is free, or this image's already: a dated tag is never moved."""
-        for tag in _dated_tags(image, self.today):
-            present = self.registry.manifest(self.repository, tag)
-            if present is None:
-                self.registry.put(self.repository, tag, manifest)
-                return tag
-            if present.digest == manifest.digest:
-                return tag
-        raise AssertionError("unreachable: the numbering has no end")
 
     def _update_index(self, image: Image) -> None:
         """Lets the name without architecture list every architecture that the registry has."""
@@ -155,12 +211,6 @@ def _check(image: Image, record: Record, manifest: Manifest) -> None:
         raise RegistryError(
             f"{image.name}: the registry holds a {manifest.media_type}; Lambda takes image manifests only"
         )
-
-
-def _dated_tags(image: Image, day: date) -> Iterator[str]:
-    yield image.dated_tag(day)
-    for number in count(2):
-        yield f"{day:%Y%m%d}.{number}-{image.name}"
 
 
 def _architectures(manifest: Manifest) -> set[str]:

@@ -10,8 +10,15 @@ from typing import Any
 
 from factory.files import write_text
 from factory.keys import Inputs
+from factory.referrers import Document
 
 _FORMAT = 1
+
+RECORD_TYPE = "application/vnd.lambda-factory.record.v1+json"
+"""The media type of a record that is attached to its published image."""
+
+TESTS_ANNOTATION = "io.github.lambda-factory.tests-key"
+"""The annotation of an attached record that tells which smoke test the image passed."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,21 @@ class Record:
     """By repository: the tags that were seen there with this digest."""
 
 
+def document(record: Record) -> Document:
+    """A record as it is attached to its published image: without what is true of one machine or repository alone."""
+    content = {"format": _FORMAT, **asdict(replace(record, pushed={}))}
+    annotations = {TESTS_ANNOTATION: record.tests.key} if record.tests else {}
+    return Document(RECORD_TYPE, json.dumps(content, sort_keys=True).encode(), annotations)
+
+
+def parse(content: bytes) -> Record | None:
+    """A record from its JSON; None where it is damaged, or of another format."""
+    try:
+        return _record(json.loads(content))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
 class Records:
     """The records of a build directory, read once. A damaged file counts as missing and is told by `damaged`."""
 
@@ -112,12 +134,14 @@ class Records:
 
     def _parse(self, file: Path) -> Record | None:
         try:
-            return _record(json.loads(file.read_bytes()))
+            record = parse(file.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except OSError:
+            record = None
+        if record is None:
             self.damaged.append(file)
-            return None
+        return record
 
 
 def _record(document: dict[str, Any]) -> Record:

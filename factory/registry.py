@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -49,7 +50,7 @@ class Manifest:
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "digest", f"sha256:{hashlib.sha256(self.content).hexdigest()}")
+        object.__setattr__(self, "digest", digest_of(self.content))
 
     @property
     def is_index(self) -> bool:
@@ -109,17 +110,95 @@ class Registry:
             raise RegistryError(f"{repository}@{reference}: the registry sent {manifest.digest}; do not trust it")
         return manifest
 
-    def put(self, repository: Repository, tag: str, manifest: Manifest) -> None:
-        """Lets a tag name this very manifest, byte for byte.
+    def put(self, repository: Repository, reference: str, manifest: Manifest) -> bool:
+        """Lets a tag, or its own digest, name this very manifest, byte for byte.
+
+        Says whether the registry keeps account of what the manifest refers to (its `subject`): the header that the
+        distribution specification 1.1 asks for. Older registries take the manifest and send none.
 
         Raises:
             RegistryError: refused.
             RegistryUnreachableError: no answer.
         """
         headers = {"Content-Type": manifest.media_type}
-        path = f"/manifests/{tag}"
+        path = f"/manifests/{reference}"
         response = self._request("PUT", repository, path, headers=headers, data=manifest.content)
         _expect(response, 201)
+        return "OCI-Subject" in response.headers
+
+    def delete(self, repository: Repository, digest: str) -> None:
+        """Deletes a manifest, and with it every tag that names it; one that is gone already is no error.
+
+        Raises:
+            RegistryError: refused; many registries allow no deletion.
+            RegistryUnreachableError: no answer.
+        """
+        response = self._request("DELETE", repository, f"/manifests/{digest}")
+        if response.status_code == 405:
+            raise RegistryError(f"{repository.host} is set up to delete nothing")
+        if response.status_code != 404:
+            _expect(response, 202)
+
+    def tags(self, repository: Repository) -> list[str]:
+        """All tags of a repository, sorted; none where there is no such repository.
+
+        Raises:
+            RegistryError: refused.
+            RegistryUnreachableError: no answer.
+        """
+        found: set[str] = set()
+        path: str | None = "/tags/list?n=1000"
+        while path:
+            response = self._request("GET", repository, path)
+            if response.status_code == 404:
+                break
+            _expect(response, 200)
+            found.update(response.json().get("tags") or ())
+            following = response.links.get("next", {}).get("url")
+            path = f"/tags/list?{urlsplit(following).query}" if following else None
+        return sorted(found)
+
+    def referrers(self, repository: Repository, digest: str) -> Manifest | None:
+        """The index of what refers to a manifest, where the registry itself keeps one.
+
+        Raises:
+            RegistryError: refused.
+            RegistryUnreachableError: no answer.
+        """
+        response = self._request("GET", repository, f"/referrers/{digest}", headers={"Accept": OCI_INDEX})
+        found = response.status_code == 200 and _media_type(response) == OCI_INDEX
+        return Manifest(OCI_INDEX, response.content) if found else None
+
+    def blob(self, repository: Repository, digest: str) -> bytes:
+        """The content of a small blob.
+
+        Raises:
+            RegistryError: refused, missing, or not what its digest says.
+            RegistryUnreachableError: no answer.
+        """
+        response = self._request("GET", repository, f"/blobs/{digest}")
+        _expect(response, 200)
+        if (seen := digest_of(response.content)) != digest:
+            raise RegistryError(f"{repository}@{digest}: the registry sent {seen}; do not trust it")
+        return response.content
+
+    def put_blob(self, repository: Repository, content: bytes) -> str:
+        """Stores a small blob unless it is there; returns its digest.
+
+        Raises:
+            RegistryError: refused.
+            RegistryUnreachableError: no answer.
+        """
+        digest = digest_of(content)
+        if self._request("HEAD", repository, f"/blobs/{digest}").status_code == 200:
+            return digest
+        begun = self._request("POST", repository, "/blobs/uploads/")
+        _expect(begun, 202)
+        place = urljoin(begun.url, begun.headers["Location"])
+        place += ("&" if urlsplit(place).query else "?") + f"digest={digest}"
+        headers = {"Content-Type": "application/octet-stream"}
+        _expect(self._request("PUT", repository, place, headers=headers, data=content), 201)
+        return digest
 
     def config(self, repository: Repository, manifest: Manifest) -> dict[str, Any]:
         """The image configuration of a plain manifest: architecture, labels, environment.
@@ -130,9 +209,7 @@ class Registry:
         digest = manifest.json().get("config", {}).get("digest")
         if not digest:
             raise RegistryError(f"{repository}@{manifest.digest}: a {manifest.media_type} without a configuration")
-        response = self._request("GET", repository, f"/blobs/{digest}")
-        _expect(response, 200)
-        return Manifest(_media_type(response), response.content).json()
+        return Manifest("", self.blob(repository, digest)).json()
 
     def _request(
         self,
@@ -161,7 +238,8 @@ class Registry:
         if authorization := self._tokens.get((repository.host, scope)):
             sent["Authorization"] = authorization
         try:
-            return self._session.request(method, repository.url + path, headers=sent, data=data, timeout=_TIMEOUT)
+            url = path if path.startswith("http") else repository.url + path  # an upload's place may be elsewhere
+            return self._session.request(method, url, headers=sent, data=data, timeout=_TIMEOUT)
         except requests.RequestException as error:
             raise RegistryUnreachableError(
                 f"{repository.host} does not answer ({_reason(error)}); is the registry up, and its name right?"
@@ -189,6 +267,11 @@ class Registry:
         answer = response.json()
         self._tokens[repository.host, scope] = f"Bearer {answer.get('token') or answer['access_token']}"
         return True
+
+
+def digest_of(content: bytes) -> str:
+    """What content is called by what it is: `sha256:` and 64 hexadecimal digits."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _media_type(response: requests.Response) -> str:

@@ -38,6 +38,8 @@ class FakeRegistry:
         self.failures: deque[Answer] = deque()
         self.challenge: str | None = None
         self.token_status = 200
+        self.keeps_referrers = False
+        self.deletes = True
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
 
@@ -96,6 +98,10 @@ class FakeRegistry:
             if name == repository and not tag.startswith("sha256:")
         }
 
+    def attached(self, repository: str = "factory/lambda") -> dict[str, str]:
+        """The digest of the index of referrers of each image, out of `tags`."""
+        return {tag: digest for tag, digest in self.tags(repository).items() if tag.startswith("sha256-")}
+
     def written(self) -> list[str]:
         """The tags that were put, in order."""
         return [line.rpartition("/")[2] for line in self.requests if line.startswith("PUT ")]
@@ -116,18 +122,65 @@ class FakeRegistry:
             return self.failures.popleft()
         if self.challenge and not headers.get("Authorization", "").startswith(f"Bearer {_TOKEN}/"):
             return Answer(401, {"WWW-Authenticate": self.challenge})
-        match = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/([^/]+)", path.path)
-        if not match:
-            return Answer(404)
-        name, kind, reference = match.groups()
-        if kind == "blobs":
-            return Answer(200, body=self.blobs[reference]) if reference in self.blobs else Answer(404)
+        query = parse_qs(path.query)
+        if match := re.fullmatch(r"/v2/(.+)/tags/list", path.path):
+            return self._tag_page(match[1], query)
+        if match := re.fullmatch(r"/v2/(.+)/referrers/([^/]+)", path.path):
+            return self._referrers(match[1], match[2])
+        if match := re.fullmatch(r"/v2/(.+)/blobs/uploads/(\d*)", path.path):
+            return self._upload(method, match[1], query, body)
+        if match := re.fullmatch(r"/v2/(.+)/blobs/([^/]+)", path.path):
+            return Answer(200, body=self.blobs[match[2]]) if match[2] in self.blobs else Answer(404)
+        if match := re.fullmatch(r"/v2/(.+)/manifests/([^/]+)", path.path):
+            return self._manifest(method, match[1], match[2], headers, body)
+        return Answer(404)
+
+    def _manifest(self, method: str, name: str, reference: str, headers: Mapping[str, str], body: bytes) -> Answer:
         if method == "PUT":
             manifest = Manifest(headers.get("Content-Type", ""), body)
             self.keep(name, reference, manifest)
-            return Answer(201)
+            return Answer(201, {"OCI-Subject": "yes"} if self.keeps_referrers and b'"subject"' in body else {})
+        if method == "DELETE":
+            return self._delete(name, reference)
         found = self.manifests.get((name, reference))
         return Answer(200, {"Content-Type": found.media_type}, found.content) if found else Answer(404)
+
+    def _tag_page(self, name: str, query: Mapping[str, list[str]]) -> Answer:
+        """A page of tags: two, so that a reader has to turn it."""
+        tags = sorted(self.tags(name))
+        rest = [tag for tag in tags if tag > query.get("last", [""])[0]]
+        if not tags:
+            return Answer(404)
+        link = {"Link": f'</v2/{name}/tags/list?n=2&last={rest[1]}>; rel="next"'} if len(rest) > 2 else {}
+        return Answer(200, link, json.dumps({"name": name, "tags": rest[:2]}).encode())
+
+    def _referrers(self, name: str, digest: str) -> Answer:
+        if not self.keeps_referrers:
+            return Answer(404)
+        entries = [
+            {"digest": key, "artifactType": found["artifactType"], "annotations": found["annotations"]}
+            for (repository, key), manifest in self.manifests.items()
+            if repository == name and (found := manifest.json()).get("subject", {}).get("digest") == digest
+        ]
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
+        return Answer(200, {"Content-Type": OCI_INDEX}, json.dumps(index).encode())
+
+    def _upload(self, method: str, name: str, query: Mapping[str, list[str]], body: bytes) -> Answer:
+        if method == "POST":
+            return Answer(202, {"Location": f"/v2/{name}/blobs/uploads/1?state=x"})
+        digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+        if query.get("digest") != [digest] or query.get("state") != ["x"]:
+            return Answer(400)
+        self.blobs[digest] = body
+        return Answer(201)
+
+    def _delete(self, name: str, digest: str) -> Answer:
+        if not self.deletes:
+            return Answer(405)
+        gone = [key for key, manifest in self.manifests.items() if key[0] == name and manifest.digest == digest]
+        for key in gone:
+            del self.manifests[key]
+        return Answer(202 if gone else 404)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         registry = self
@@ -138,7 +191,16 @@ class FakeRegistry:
             def do_GET(self) -> None:
                 self._serve()
 
+            def do_HEAD(self) -> None:
+                self._serve()
+
             def do_PUT(self) -> None:
+                self._serve()
+
+            def do_POST(self) -> None:
+                self._serve()
+
+            def do_DELETE(self) -> None:
                 self._serve()
 
             def log_message(self, *_: Any) -> None:
@@ -152,6 +214,7 @@ class FakeRegistry:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
-                self.wfile.write(answer.body)
+                if self.command != "HEAD":
+                    self.wfile.write(answer.body)
 
         return Handler

@@ -16,7 +16,7 @@ from factory.engine import Engine, EngineError
 from factory.images import Image
 from factory.matrix import Architecture
 from factory.push import NotTestedError, Publisher, index
-from factory.records import Record
+from factory.records import RECORD_TYPE, TESTS_ANNOTATION, Record
 from factory.records import TestResult as SmokeResult
 from factory.references import Repository
 from factory.registry import (
@@ -86,7 +86,8 @@ class World:
         return self.publisher(day).push(image, record, self.steps.append)
 
     def tags(self) -> dict[str, str]:
-        return self.registry.tags(NAME)
+        attached = self.registry.attached(NAME)
+        return {tag: digest for tag, digest in self.registry.tags(NAME).items() if tag not in attached}
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_an_image_gets_its_tag_its_dated_tag_and_a_place_in_the_index(world: Wor
     assert [(m["digest"], m["platform"]) for m in document["manifests"]] == [
         (made.digest, {"architecture": "amd64", "os": "linux"})
     ]
-    assert world.steps == ["pushing nodejs22.x-x86_64", "index nodejs22.x"]
+    assert world.steps == ["pushing 20261123-nodejs22.x-x86_64", "index nodejs22.x"]
 
 
 def test_what_was_tested_is_what_is_there_byte_for_byte(world: World) -> None:
@@ -146,6 +147,44 @@ def test_unchanged_images_are_not_pushed_again(world: World) -> None:
     assert again == pushed
     assert world.engine.pushed == []
     assert world.registry.written() == []
+
+
+def test_a_staged_image_moves_no_tag_until_it_is_promoted(world: World) -> None:
+    old = world.push(RUN_X86, world.built(RUN_X86))
+    new = world.built(RUN_X86, salt="2")
+    staged = world.publisher().stage(RUN_X86, new, world.steps.append)
+    assert world.tags()["20261123.2-nodejs22.x-x86_64"] == new.digest
+    assert world.tags()["nodejs22.x-x86_64"] == old.digest
+    assert staged.pushed == {str(world.registry.repository(NAME)): ["20261123.2-nodejs22.x-x86_64"]}
+    world.publisher().promote(RUN_X86, staged, world.steps.append)
+    assert world.tags()["nodejs22.x-x86_64"] == new.digest
+    assert world.engine.pushed == ["20261123-nodejs22.x-x86_64", "20261123.2-nodejs22.x-x86_64"]
+
+
+def test_what_is_not_in_the_registry_cannot_be_promoted(world: World) -> None:
+    with pytest.raises(RegistryError, match=r"nodejs22.x-x86_64 is not there any more; push it again"):
+        world.publisher().promote(RUN_X86, world.built(RUN_X86), world.steps.append)
+    assert world.tags() == {}
+
+
+def test_an_image_that_was_found_good_again_gets_a_new_date(world: World) -> None:
+    pushed = world.push(RUN_X86, world.built(RUN_X86))
+    later = replace(world.publisher(date(2026, 12, 24)), renew=True)
+    later.push(RUN_X86, pushed, world.steps.append)
+    assert world.tags()["20261224-nodejs22.x-x86_64"] == pushed.digest
+    assert len(world.engine.pushed) == 1, "nothing has to travel"
+
+
+def test_the_record_is_attached_to_the_image(world: World) -> None:
+    made = world.built(RUN_X86)
+    world.push(RUN_X86, made)
+    publisher = world.publisher()
+    [attached] = publisher.referrers.of(made.digest)
+    assert (attached.artifact_type, attached.annotations) == (RECORD_TYPE, {TESTS_ANNOTATION: "tests"})
+    content = publisher.referrers.fetch(attached)
+    assert content
+    assert json.loads(content)["digest"] == made.digest
+    assert json.loads(content)["pushed"] == {}
 
 
 def test_the_other_architecture_joins_the_index(world: World) -> None:

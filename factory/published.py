@@ -1,0 +1,126 @@
+"""What a registry holds of our images, told from the registry alone: tags, labels, and what is attached."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from factory.images import Image
+from factory.keys import INPUTS_LABEL, LABEL, Inputs
+from factory.records import RECORD_TYPE, TESTS_ANNOTATION, Record, parse
+from factory.references import Repository
+from factory.referrers import Referrer, Referrers
+from factory.registry import Manifest, Registry, RegistryError
+
+_PARALLEL = 16
+_DATED = re.compile(r"(?P<day>[0-9]{8})(?:\.[0-9]+)?-(?P<name>.+)")
+
+
+@dataclass(frozen=True)
+class Published:
+    """The image that a name stands for now.
+
+    `inputs_key` and `inputs` are None where the image has no labels of ours; `day` is that of its youngest dated tag.
+    """
+
+    manifest: Manifest
+    inputs_key: str | None
+    inputs: Inputs | None
+    day: date | None
+    records: tuple[Referrer, ...] = ()
+
+    record: Record | None = None
+    """What its push knew of it, where that was asked for."""
+
+    @property
+    def tests_key(self) -> str | None:
+        """The fingerprint of the smoke test that it passed last."""
+        return self.records[-1].annotations.get(TESTS_ANNOTATION) if self.records else None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads what is published in one repository."""
+
+    registry: Registry
+    repository: Repository
+    referrers: Referrers
+
+    def read(self, images: Sequence[Image]) -> dict[Image, Published | None]:
+        """What each image's name stands for; None where nothing is published under it.
+
+        Raises:
+            RegistryError: refused.
+            RegistryUnreachableError: no answer.
+        """
+        days = youngest_days(self.registry.tags(self.repository))
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            return dict(zip(images, pool.map(lambda image: self._one(image, days), images), strict=True))
+
+    def record(self, there: Published) -> Record | None:
+        """What the push of an image knew of it; None where nothing is attached that can be read.
+
+        Raises:
+            RegistryError: refused, or not what its digest says.
+            RegistryUnreachableError: no answer.
+        """
+        content = self.referrers.fetch(there.records[-1]) if there.records else None
+        return parse(content) if content else None
+
+    def _one(self, image: Image, days: Mapping[str, date]) -> Published | None:
+        manifest = self.registry.manifest(self.repository, image.name)
+        if manifest is None:
+            return None
+        labels = self._labels(manifest)
+        records = self.referrers.of(manifest.digest) if LABEL in labels else []
+        return Published(
+            manifest=manifest,
+            inputs_key=labels.get(LABEL),
+            inputs=_inputs(labels),
+            day=days.get(image.name),
+            records=tuple(referrer for referrer in records if referrer.artifact_type == RECORD_TYPE),
+        )
+
+    def _labels(self, manifest: Manifest) -> Mapping[str, str]:
+        """The labels of an image; none of an index, or of whatever else somebody put there."""
+        if manifest.is_index:
+            return {}
+        try:
+            labels = (self.registry.config(self.repository, manifest).get("config") or {}).get("Labels")
+        except RegistryError:
+            return {}
+        return labels if isinstance(labels, dict) else {}
+
+
+def youngest_days(tags: Iterable[str]) -> dict[str, date]:
+    """By image name, the day of its youngest dated tag."""
+    found: dict[str, date] = {}
+    for tag in tags:
+        if dated := split_dated(tag):
+            name, day = dated
+            found[name] = max(day, found.get(name, day))
+    return found
+
+
+def split_dated(tag: str) -> tuple[str, date] | None:
+    """A dated tag as image name and day; None for all others."""
+    match = _DATED.fullmatch(tag)
+    if not match:
+        return None
+    try:
+        return match["name"], datetime.strptime(match["day"], "%Y%m%d").date()
+    except ValueError:
+        return None
+
+
+def _inputs(labels: Mapping[str, str]) -> Inputs | None:
+    try:
+        document: dict[str, Any] = json.loads(labels.get(INPUTS_LABEL, ""))
+        return Inputs.parse(document)
+    except (ValueError, TypeError):
+        return None
