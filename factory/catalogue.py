@@ -125,6 +125,7 @@ def _record(record: Record) -> dict[str, Any]:
         "size": record.size,
         "size_text": megabytes(record.size),
         "tests": {check.name: check.message or "passed" for check in tests.checks} if tests else None,
+        "test_seconds": tests.seconds if tests else None,
         "not_executed": tests.not_executed if tests else None,
         "pushed": record.pushed,
         "packages": list(record.packages),

@@ -56,7 +56,7 @@ def _call(parsed: argparse.Namespace) -> int:
         "doctor": lambda: commands.doctor(options),
     }
     if parsed.command in _STEPS:
-        return commands.run(options, _STEPS[parsed.command], parsed.format)
+        return commands.run(options, _STEPS[parsed.command], parsed.format, parsed.timing)
     return calls[parsed.command]()
 
 
@@ -126,6 +126,8 @@ def _parser() -> argparse.ArgumentParser:
         add("push", "Push the tested images.", selecting),
         add("release", "Build, test and push, each image as soon as it is ready.", selecting),
     ]
+    for command in running:
+        command.add_argument("--timing", action="store_true", help="print where the time went, and the critical path")
     add("emulator", "Compile the emulator for each architecture.")
     add("doctor", "Say what this machine lacks, and the command that mends it.")
     for command in (listing, showing, *running):

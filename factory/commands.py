@@ -101,7 +101,7 @@ def plan(options: Options, form: str, shard: str | None) -> int:
     return ExitCode.DONE
 
 
-def run(options: Options, steps: Sequence[str], form: str) -> int:
+def run(options: Options, steps: Sequence[str], form: str, timing: bool) -> int:
     """Builds, tests, pushes: the named steps for the selected images."""
     from factory import release, report
     from factory.pipeline import Step
@@ -119,11 +119,14 @@ def run(options: Options, steps: Sequence[str], form: str) -> int:
             "digest": record.digest,
             "pushed": record.pushed.get(str(session.repository), []),
             "not_executed": record.tests.not_executed if record.tests else None,
+            "seconds": {step: round(seconds, 3) for step, seconds in result.timing.seconds(image).items()},
         }
         for image, record in result.records.items()
         if image in session.selected
     ]
     _print(form, entries, lambda: report.run_text(session.selected, result))
+    if timing:
+        print("", result.timing.text(), sep="\n", file=sys.stderr if form == "json" else sys.stdout)
     return release.exit_code(result)
 
 

@@ -47,6 +47,8 @@ class TestResult:
     """Why the image was not invoked, where it could not be: then only checks that need no invocation ran."""
     skipped: tuple[str, ...] = ()
     """The names of the checks that were left out for that."""
+    seconds: float = 0.0
+    """How long it all took."""
 
     @property
     def sound(self) -> bool:

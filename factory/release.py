@@ -26,6 +26,7 @@ from factory.smoke.container import clear_orphans, clear_own
 from factory.smoke.packages import installed_packages
 from factory.smoke.recipe import recipe
 from factory.smoke.suite import SmokeFailedError, run_checks
+from factory.timing import Timing
 
 _WORKING = {Step.BUILD: State.BUILDING, Step.TEST: State.TESTING, Step.PUSH: State.PUSHING}
 _DONE = {Step.BUILD: State.BUILT, Step.TEST: State.TESTED, Step.PUSH: State.PUSHED}
@@ -42,6 +43,7 @@ class Report:
     outcome: Outcome
     records: dict[Image, Record]
     changed: set[Task] = field(default_factory=set)
+    timing: Timing = field(default_factory=Timing)
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Run:
     session: Session
     progress: Progress
     steps: tuple[Step, ...]
+    timing: Timing = field(default_factory=Timing)
     records: dict[Image, Record] = field(default_factory=dict)
     changed: set[Task] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -60,7 +63,7 @@ class Run:
         step = {Step.BUILD: self._build, Step.TEST: self._test, Step.PUSH: self._push}[task.step]
         name = task.image.name
         try:
-            with exclusive(self.session.options.build_dir / "locks" / f"{name}.lock"):
+            with self.timing.task(task), exclusive(self.session.options.build_dir / "locks" / f"{name}.lock"):
                 self.session.processes.check()
                 did = step(task.image)
         except Interrupted:
@@ -173,18 +176,19 @@ def run(session: Session, steps: tuple[Step, ...]) -> Report:
     _tell_blocked(session, rest)
     names = list(dict.fromkeys(task.image.name for task in tasks))
     with choose(names, session.options.quiet, session.options.verbose) as progress, _interruptible(session):
-        this = Run(session, progress, steps)
+        this = Run(session, progress, steps, Timing(rest, session.options.jobs))
         for task, record in complete.items():
             this.records[task.image] = record
             progress.state(task.image.name, State.UNCHANGED, f"{task.step}")
         outcome = pipeline.run(rest, this.work, session.options.jobs)
+        this.timing.stop()
         for image, cause in {task.image: cause for task, cause in outcome.blocked.items()}.items():
             if image != cause:
                 progress.state(image.name, State.BLOCKED, f"{cause.name} failed")
     lacking = [error for error in outcome.failed.values() if isinstance(error, MachineError)]
     if lacking and len(lacking) == len(outcome.failed):
         raise lacking[0]  # no image is at fault
-    return Report(outcome, this.records, this.changed)
+    return Report(outcome, this.records, this.changed, this.timing)
 
 
 def _complete(session: Session, tasks: Graph) -> dict[Task, Record]:

@@ -290,6 +290,24 @@ def test_the_result_as_data(machine: Machine, capsys: pytest.CaptureFixture[str]
     assert {"al2-x86_64", "al2"} < set(entry["pushed"])
 
 
+def test_the_time_that_was_spent(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _release(RUN, "--timing") == 0
+    out = capsys.readouterr().out.splitlines()
+    path = out.index(next(line for line in out if line.startswith("critical path: ")))
+    assert [line.split()[-2:] for line in out[path + 2 : path + 6]] == [
+        ["build", "al2-x86_64"],
+        ["build", RUN],
+        ["test", RUN],
+        ["push", RUN],
+    ]
+    assert _release(BUILD, "--timing", "--format", "json") == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)[0]["seconds"].keys() == {"build", "test", "push"}
+    assert "critical path: " in captured.err
+    assert main(["test", BUILD, "--timing"]) == 0
+    assert "timing: there was nothing to do" in capsys.readouterr().out
+
+
 def test_an_unlocked_reference_warns_or_ends_the_run(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     Path("matrix.lock").unlink()
     assert _release("al2-x86_64", "--locked") == 2

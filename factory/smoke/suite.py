@@ -31,6 +31,7 @@ def run_checks(subject: Subject, step: Callable[[str], None]) -> TestResult:
     Where the image cannot be executed, the checks that need that are skipped.
     """
     results, skipped = [], []
+    started = time.monotonic()
     for check in checks_for(subject.image):
         if subject.not_executed and check not in WITHOUT_INVOCATION:
             skipped.append(check.__name__)
@@ -43,6 +44,7 @@ def run_checks(subject: Subject, step: Callable[[str], None]) -> TestResult:
         checks=tuple(results),
         not_executed=subject.not_executed,
         skipped=tuple(skipped),
+        seconds=round(time.monotonic() - started, 3),
     )
 
 
