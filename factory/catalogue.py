@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
+from factory.archives import of_source
 from factory.images import Image, status_on
 from factory.lock import source_reference
-from factory.matrix import ArchiveSource, Matrix
+from factory.matrix import Matrix
 from factory.plan import Item
 from factory.records import Record
 from factory.session import Session
@@ -110,8 +111,8 @@ def _source(matrix: Matrix, image: Image) -> str | None:
     if image.runtime is None:
         return matrix.bases[image.base].upstream
     runtime = matrix.runtimes[image.runtime]
-    if isinstance(runtime.source, ArchiveSource):
-        return runtime.source.archive[image.architecture].url
+    if download := of_source(image.runtime, runtime):
+        return download.artifact(image.architecture).url
     return source_reference(runtime, matrix.families[runtime.family]) or matrix.bases[image.base].upstream
 
 

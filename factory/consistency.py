@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from factory import bootstraps
+from factory.archives import SOURCE, argument
 from factory.errors import did_you_mean
+from factory.extras import brought, lacking
 from factory.images import Image, expand
-from factory.matrix import ArchiveSource, Base, Matrix, Runtime
+from factory.matrix import Archive, ArchiveSource, Base, Extra, Matrix, Runtime, Variant, archive_for
 from factory.problems import KeyPath, Problem, dotted
 
 
@@ -17,7 +20,15 @@ def inconsistencies(matrix: Matrix, raw: Mapping[str, Any]) -> list[Problem]:
     `raw` is the whole document, of which `matrix` may lack broken tables: their names still count as known, so that
     one broken base is one error and not one for each of its runtimes.
     """
-    return [*_unknown_names(matrix, raw), *_impossible_runtimes(matrix), *_shared_tags(matrix)]
+    return [
+        *_unknown_names(matrix, raw),
+        *_impossible_runtimes(matrix),
+        *_shared_arguments(matrix),
+        *_contradicting_archives(matrix),
+        *_more_than_packages(matrix),
+        *_lacking_extras(matrix),
+        *_shared_tags(matrix),
+    ]
 
 
 def _unknown_names(matrix: Matrix, raw: Mapping[str, Any]) -> Iterator[Problem]:
@@ -25,9 +36,21 @@ def _unknown_names(matrix: Matrix, raw: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _unknown_extras(("bases", name, "extras"), base.extras, raw)
     for name, family in matrix.families.items():
         yield from _unknown_extras(("families", name, "extras"), family.extras, raw)
+        yield from _unknown_extras(("families", name, "run_extras"), family.run_extras, raw)
+    for name, extra in matrix.extras.items():
+        for kind, requirements in (("pip", extra.pip), ("pipx", extra.pipx)):
+            for base_name in requirements:
+                yield from _unknown(("extras", name, kind, base_name), base_name, "base", _names(raw, "bases"))
     for name, runtime in matrix.runtimes.items():
         yield from _unknown(("runtimes", name, "base"), runtime.base, "base", _names(raw, "bases"))
         yield from _unknown(("runtimes", name, "family"), runtime.family, "family", _names(raw, "families"))
+        yield from _unknown_extras(("runtimes", name, "extras"), runtime.extras, raw)
+        if runtime.bootstrap and runtime.bootstrap not in bootstraps.known():
+            yield Problem(
+                ("runtimes", name, "bootstrap"),
+                f"there is no folder bootstraps/{runtime.bootstrap}",
+                did_you_mean(runtime.bootstrap, bootstraps.known()) if bootstraps.known() else "make it",
+            )
 
 
 def _unknown_extras(path: KeyPath, extras: tuple[str, ...], raw: Mapping[str, Any]) -> Iterator[Problem]:
@@ -67,12 +90,89 @@ def _missing_archives(name: str, runtime: Runtime, base: Base) -> Iterator[Probl
     if not isinstance(runtime.source, ArchiveSource):
         return
     for architecture in runtime.architectures or base.architectures:
-        if architecture not in runtime.source.archive:
+        if archive_for(runtime.source.archive, architecture) is None:
             yield Problem(
                 ("runtimes", name, "source", "archive"),
                 f"has no archive for {architecture}",
                 f"add `{architecture} = {{ url = …, sha256 = … }}`, or set `architectures`",
             )
+
+
+def _shared_arguments(matrix: Matrix) -> Iterator[Problem]:
+    """Two extras whose build arguments have one name: what is meant for one would reach the other."""
+    owners = {argument(SOURCE): "a runtime's source"}
+    for name, extra in matrix.extras.items():
+        if not extra.archive:
+            continue
+        owner = owners.setdefault(argument(name), dotted(("extras", name)))
+        if owner != dotted(("extras", name)):
+            message = f"its build arguments would be called {argument(name)}_…, as those of {owner} are"
+            yield Problem(("extras", name), message, "rename it")
+
+
+def _contradicting_archives(matrix: Matrix) -> Iterator[Problem]:
+    """One address with two checksums: one of them is wrong."""
+    told: dict[str, str] = {}
+    for path, url, archive in _archives(matrix):
+        if archive.checksum and told.setdefault(url, archive.checksum) != archive.checksum:
+            yield Problem(path, f"{url} has another checksum elsewhere in the matrix", "mend the wrong one")
+
+
+def _archives(matrix: Matrix) -> Iterator[tuple[KeyPath, str, Archive]]:
+    for name, extra in matrix.extras.items():
+        for key, archive in extra.archive.items():
+            yield ("extras", name, "archive", key), archive.at(extra.version), archive
+    for name, runtime in matrix.runtimes.items():
+        if isinstance(runtime.source, ArchiveSource):
+            for key, archive in runtime.source.archive.items():
+                yield ("runtimes", name, "source", "archive", key), archive.at(runtime.version), archive
+
+
+def _more_than_packages(matrix: Matrix) -> Iterator[Problem]:
+    for name, family in matrix.families.items():
+        for extra_name in family.run_extras:
+            extra = matrix.extras.get(extra_name)
+            if extra and (extra.pip or extra.pipx or extra.archive or extra.environment):
+                yield Problem(
+                    ("families", name, "run_extras"),
+                    f"extra {extra_name!r} is more than packages, which is all that a run image takes",
+                    "move it to `extras`, which is for build images",
+                )
+
+
+def _lacking_extras(matrix: Matrix) -> Iterator[Problem]:
+    """Extras that are not to be had where they are used, each told once for a place and base."""
+    told: set[tuple[KeyPath, str, str]] = set()
+    for image in expand(matrix):
+        if image.base not in matrix.bases or image.variant is not Variant.BUILD:
+            continue  # a run image has no extra that its build image has not
+        for name, extra in brought(matrix, image):
+            path = _where_used(matrix, image, name)
+            for message, remedy in _lacking(matrix, image, extra):
+                if (path, image.base, message) not in told:
+                    told.add((path, image.base, message))
+                    what = f"extra {name!r} is not to be had on {image.base}, the base of {dotted(image.path)}"
+                    yield Problem(path, f"{what}: {message}", f"{remedy}, or leave the extra out here")
+
+
+def _lacking(matrix: Matrix, image: Image, extra: Extra) -> Iterator[tuple[str, str]]:
+    yield from lacking(extra, image.base, matrix.bases[image.base], image.architecture)
+    if image.base in extra.pipx:
+        images = (image.parent, image) if image.parent else (image,)
+        others = [other for each in images for _, other in brought(matrix, each)]
+        if not any(other.pip.get(image.base, "").startswith("pipx==") for other in others):
+            yield "it needs pipx", f'add an extra with pip = {{ {image.base} = "pipx==…" }} to the base\'s extras'
+
+
+def _where_used(matrix: Matrix, image: Image, extra: str) -> KeyPath:
+    """The key that brings an extra into an image."""
+    if image.runtime is None:
+        return ("bases", image.base, "extras")
+    family = matrix.families.get(matrix.runtimes[image.runtime].family)
+    for key in ("run_extras", "extras"):
+        if family and extra in getattr(family, key):
+            return ("families", matrix.runtimes[image.runtime].family, key)
+    return ("runtimes", image.runtime, "extras")
 
 
 def _shared_tags(matrix: Matrix) -> Iterator[Problem]:

@@ -14,9 +14,10 @@ from typing import Annotated, Any
 import tomli
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from factory.archives import of_extra, of_source
 from factory.errors import UsageError
 from factory.files import write_text
-from factory.matrix import Architecture, ArchiveSource, Family, ImageSource, Matrix, Runtime
+from factory.matrix import Architecture, Family, ImageSource, Matrix, Runtime
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
@@ -110,13 +111,13 @@ def wanted_images(matrix: Matrix) -> Mapping[str, frozenset[Architecture]]:
 
 
 def wanted_archives(matrix: Matrix) -> dict[str, str]:
-    """Every archive that the matrix names, with its sha256."""
-    return {
-        archive.url: archive.sha256
-        for runtime in matrix.runtimes.values()
-        if isinstance(runtime.source, ArchiveSource)
-        for archive in runtime.source.archive.values()
-    }
+    """Every archive that the matrix pins, with its sha256."""
+    downloads = [
+        *(of_extra(name, extra) for name, extra in matrix.extras.items()),
+        *(of_source(name, runtime) for name, runtime in matrix.runtimes.items()),
+    ]
+    artifacts = [artifact for download in downloads if download for artifact in download.artifacts.values()]
+    return {artifact.url: artifact.digits for artifact in artifacts if artifact.digits}
 
 
 def source_reference(runtime: Runtime, family: Family) -> str | None:

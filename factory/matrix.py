@@ -6,6 +6,7 @@ cannot drift apart. What spans several tables (a runtime's base must exist, say)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -87,6 +88,17 @@ def _no_placeholders(value: str) -> str:
     return value
 
 
+def _only_version(value: str) -> str:
+    """Refuses any `{name}` but `{version}`, the one thing that an archive's address may take from its table."""
+    try:
+        value.format_map({"version": ""})
+    except (KeyError, ValueError, IndexError, AttributeError) as error:
+        raise PydanticCustomError(
+            "placeholder", "unknown placeholder {what}; known: {known}", {"what": str(error), "known": "{version}"}
+        ) from None
+    return value
+
+
 def _distinct(values: tuple[Architecture, ...]) -> tuple[Architecture, ...]:
     """Refuses a name that stands twice."""
     for value in values:
@@ -116,6 +128,21 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([._-][a-z0-9]+
 
 PackageName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sha512 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
+Requirement = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]+\])?==[A-Za-z0-9][A-Za-z0-9._+!-]*$")
+]
+"""A Python distribution at one version: `poetry==1.8.5`."""
+
+Folder = Annotated[
+    str, StringConstraints(pattern=r"^/([A-Za-z0-9_+-][A-Za-z0-9._+-]*(/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)*)?$")
+]
+"""An absolute path that a shell takes as it is: `/usr/local/gradle`."""
+
+Member = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_+-][A-Za-z0-9._+-]*(/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)*$")
+]
+"""A path inside an archive: `bin/gradle`."""
 Reference = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9.-]+\.[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+:[A-Za-z0-9_][A-Za-z0-9._-]*$"),
@@ -123,7 +150,9 @@ Reference = Annotated[
 """An upstream image with its registry and tag: `public.ecr.aws/lambda/python:3.13`."""
 
 Repository = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+$")]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")]
+ArchiveUrl = Annotated[Url, AfterValidator(_only_version)]
+"""An address that may name `{version}`, that of the extra or runtime."""
 Day = Annotated[date, BeforeValidator(_calendar_day)]
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -131,6 +160,7 @@ Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 _Value = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")]
 Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]
+VersionEnvironment = dict[EnvironmentName, Annotated[_Value, AfterValidator(_only_version)]]
 Environment = dict[EnvironmentName, Annotated[_Value, AfterValidator(_placeholders)]]
 PlainEnvironment = dict[EnvironmentName, Annotated[_Value, AfterValidator(_no_placeholders)]]
 Architectures = Annotated[tuple[Architecture, ...], Field(min_length=1), AfterValidator(_distinct)]
@@ -222,28 +252,166 @@ class Base(Table):
         return self
 
 
+class ArchiveFor(StrEnum):
+    """Which images an archive is for: those of one architecture, or all."""
+
+    ANY = "any"
+    X86_64 = "x86_64"
+    ARM64 = "arm64"
+
+
+class Format(StrEnum):
+    """What an archive is packed with; told by the end of its address unless named."""
+
+    TAR_GZ = "tar.gz"
+    TAR_XZ = "tar.xz"
+    ZIP = "zip"
+    NUPKG = "nupkg"
+
+
+_SUFFIXES = {
+    ".tar.gz": Format.TAR_GZ,
+    ".tgz": Format.TAR_GZ,
+    ".tar.xz": Format.TAR_XZ,
+    ".txz": Format.TAR_XZ,
+    ".zip": Format.ZIP,
+    ".nupkg": Format.NUPKG,
+}
+
+
+class Archive(Table):
+    """A file to download, used only once its checksum is right."""
+
+    url: ArchiveUrl
+    """Where it is; may name {version}."""
+    sha256: Sha256 | None = None
+    """What it must be, 64 hexadecimal digits. Absent: `factory lock` notes what it is."""
+    sha512: Sha512 | None = None
+    """What it must be, 128 hexadecimal digits, where the publisher names no sha256."""
+
+    @model_validator(mode="after")
+    def _one_checksum(self) -> Self:
+        if self.sha256 and self.sha512:
+            raise PydanticCustomError(
+                "checksum", "has a sha256 and a sha512; leave the sha512 out, one is enough", {"at": ("sha512",)}
+            )
+        return self
+
+    def at(self, version: str | None) -> str:
+        """Its address for a version."""
+        return self.url.format_map({"version": version})
+
+    @property
+    def checksum(self) -> str | None:
+        """`sha256:…` or `sha512:…`; None where only the lock knows."""
+        if self.sha512:
+            return f"sha512:{self.sha512}"
+        return f"sha256:{self.sha256}" if self.sha256 else None
+
+
+def _any_alone(archives: dict[ArchiveFor, Archive]) -> dict[ArchiveFor, Archive]:
+    """Refuses an archive that would never be used."""
+    if ArchiveFor.ANY in archives and len(archives) > 1:
+        raise PydanticCustomError(
+            "any", "names an architecture beside `any`, which is for all of them; leave out one or the other"
+        )
+    return archives
+
+
+Archives = Annotated[dict[ArchiveFor, Archive], AfterValidator(_any_alone)]
+
+
+def archive_for(archives: Mapping[ArchiveFor, Archive], architecture: Architecture) -> Archive | None:
+    """The archive that an architecture's images take; None when there is none."""
+    return archives.get(ArchiveFor.ANY) or archives.get(ArchiveFor(architecture))
+
+
+def _format(archives: Mapping[ArchiveFor, Archive], named: Format | None) -> Format:
+    """What archives are packed with: the same for all architectures, as one step unpacks them."""
+    if named:
+        return named
+    told = {format_ for archive in archives.values() if (format_ := _format_of(archive.url))}
+    if len(told) != 1 or not all(_format_of(archive.url) for archive in archives.values()):
+        raise PydanticCustomError(
+            "format",
+            "the addresses do not end in one of {known}, the same for all; write `format`",
+            {"known": ", ".join(_SUFFIXES), "at": ("archive",)},
+        )
+    return told.pop()
+
+
+def _format_of(url: str) -> Format | None:
+    path = url.partition("?")[0]
+    return next((format_ for suffix, format_ in _SUFFIXES.items() if path.endswith(suffix)), None)
+
+
 class Extra(Table):
     """A named piece of a build toolchain, declared once and used by name."""
 
     summary: Line
     """One line for the catalogue."""
     yum: tuple[PackageName, ...] = ()
-    """Its packages where the base has yum."""
+    """Its packages where the base has yum; `[]` where it needs none there."""
     microdnf: tuple[PackageName, ...] = ()
-    """Its packages where the base has microdnf."""
+    """Its packages where the base has microdnf; `[]` where it needs none there."""
+    pip: dict[Name, Requirement] = {}
+    """Per base: what that base's own python3 gets by `pip install`."""
+    pipx: dict[Name, Requirement] = {}
+    """Per base: an application that pipx gives a virtual environment of its own, its commands in /usr/local/bin."""
+    version: Version | None = None
+    """Its version, which `archive` and `environment` may name as {version}."""
+    archive: Archives = {}
+    """For `any` architecture, or for each: address and checksum of what is unpacked."""
+    into: Folder | None = None
+    """Where the archive is unpacked."""
+    strip: Annotated[int, Field(ge=0, le=9, strict=True)] = 0
+    """How many leading parts of the paths in the archive are dropped."""
+    links: tuple[Member, ...] = ()
+    """Which unpacked files are linked into /usr/local/bin."""
+    format: Format | None = None
+    """What the archive is packed with, where its address does not end in it."""
+    environment: VersionEnvironment = {}
+    """Variables of the build images that have it; may name {version}."""
+
+    @model_validator(mode="after")
+    def _brings_something(self) -> Self:
+        if not self.model_fields_set & {"yum", "microdnf", "pip", "pipx", "archive", "environment"}:
+            raise PydanticCustomError(
+                "extra", "brings nothing; it needs one of yum, microdnf, pip, pipx, archive, environment"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _unpackable(self) -> Self:
+        if self.archive:
+            if self.into is None:
+                raise PydanticCustomError(
+                    "into", 'does not say where its archive is unpacked; add `into = "/usr/local/…"`'
+                )
+            _format(self.archive, self.format)
+            return self
+        for key in ("into", "strip", "links", "format"):
+            if key in self.model_fields_set:
+                raise PydanticCustomError("archive", "is for archives, and this extra has none", {"at": (key,)})
+        return self
+
+    @model_validator(mode="after")
+    def _version_named(self) -> Self:
+        texts = [*(archive.url for archive in self.archive.values()), *self.environment.values()]
+        if self.version is None and any("{version}" in text for text in texts):
+            raise PydanticCustomError(
+                "version", "names {placeholder}, but has no `version`", {"placeholder": "{version}"}
+            )
+        return self
+
+    @property
+    def packed(self) -> Format:
+        """What its archives are packed with."""
+        return _format(self.archive, self.format)
 
     def packages(self, manager: PackageManager) -> tuple[str, ...]:
-        """The packages that bring this extra with the given package manager; empty when it is not to be had."""
+        """The packages that bring this extra with the given package manager."""
         return self.yum if manager is PackageManager.YUM else self.microdnf
-
-
-class Archive(Table):
-    """A file to download, worth nothing without its checksum."""
-
-    url: Url
-    """Where it is."""
-    sha256: Sha256
-    """What it must be, 64 hexadecimal digits."""
 
 
 class ImageSource(Table):
@@ -254,10 +422,22 @@ class ImageSource(Table):
 
 
 class ArchiveSource(Table):
-    """A source that is one tar archive per architecture, unpacked at `/`."""
+    """A source that is an archive with `var/lang` and `var/runtime` in it."""
 
-    archive: Annotated[dict[Architecture, Archive], Field(min_length=1)]
-    """Per architecture: address and checksum."""
+    archive: Annotated[Archives, Field(min_length=1)]
+    """For `any` architecture, or for each: address and checksum."""
+    format: Format | None = None
+    """What the archive is packed with, where its address does not end in it."""
+
+    @model_validator(mode="after")
+    def _unpackable(self) -> Self:
+        _format(self.archive, self.format)
+        return self
+
+    @property
+    def packed(self) -> Format:
+        """What its archives are packed with."""
+        return _format(self.archive, self.format)
 
 
 def _kind_of_source(value: object) -> str | None:
@@ -285,6 +465,8 @@ class Family(Table):
 
     title: Line
     """What people call it: `Python`."""
+    lang: bool = True
+    """Whether the language lives in /var/lang, which then is copied from the source and leads the paths."""
     source: Repository | None = None
     """Repository of the official images; a runtime's tag there is its version. Absent: the base is all there is."""
     handler: Line
@@ -295,6 +477,8 @@ class Family(Table):
     """Variables of run and build images, after the base's; may name {runtime}, {version} and {major}."""
     build_environment: Environment = {}
     """Variables of the build images alone."""
+    run_extras: tuple[Name, ...] = ()
+    """Extras of the run images too; only such as are packages alone."""
     extras: tuple[Name, ...] = ()
     """Extras of every build image of this family."""
     smoke: Name
@@ -352,11 +536,34 @@ class Runtime(Table):
     """Where `/var/lang` and `/var/runtime` come from, when it is not the family's repository."""
     architectures: Architectures | None = None
     """Fewer than its base has, when upstream has fewer."""
+    lang: bool | None = None
+    """Whether the language lives in /var/lang, when it differs from the family."""
+    entrypoint: tuple[Line, ...] | None = None
+    """Exec form of the run image's entrypoint, instead of the family's."""
+    handler: Line | None = None
+    """The handler when nobody names one, instead of the family's."""
+    environment: Environment = {}
+    """Variables of run and build image, over the family's."""
+    build_environment: Environment = {}
+    """Variables of the build image alone, over the family's."""
+    extras: tuple[Name, ...] = ()
+    """Extras of the build image, beyond those of base and family."""
+    workdir: Folder | None = None
+    """The run image's working directory, where it is not /var/task."""
+    build_workdir: Folder | None = None
+    """The build image's working directory, where it is not /var/task."""
+    bootstrap: Name | None = None
+    """The folder in `bootstraps/` that is copied to /var/runtime, when upstream has no bootstrap that would do."""
 
     @property
     def major(self) -> str:
         """The version's first number."""
         return self.version.partition(".")[0]
+
+
+def lang(runtime: Runtime, family: Family) -> bool:
+    """Whether a runtime's language lives in /var/lang."""
+    return family.lang if runtime.lang is None else runtime.lang
 
 
 class Matrix(Table):

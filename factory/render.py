@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from factory.archives import Download, of_extra, of_source
+from factory.environment import environment
 from factory.errors import UsageError
+from factory.extras import brought
 from factory.images import Image, expand
 from factory.lock import source_reference
-from factory.matrix import Architecture, Archive, ArchiveSource, Matrix, Runtime, Variant
+from factory.matrix import Family, Matrix, Runtime, Variant, lang
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -29,7 +31,7 @@ class Source:
     """Where `/var/lang` and `/var/runtime` come from, as templates see it; both empty for a custom runtime."""
 
     image: str | None = None
-    archives: Mapping[Architecture, Archive] | None = None
+    download: Download | None = None
 
 
 class Renderer:
@@ -39,6 +41,7 @@ class Renderer:
         self._matrix = matrix
         self._templates = templates
         self._rendered: dict[str, str] = {}
+        self._downloads: dict[str, tuple[Download, ...]] = {}
 
     def dockerfile(self, image: Image) -> str:
         """The Dockerfile of an image, the same for each of its architectures.
@@ -60,43 +63,62 @@ class Renderer:
         if image.runtime is None:
             return (self._matrix.bases[image.base].upstream,)
         source = self._source(image)
-        if source.archives:
+        if source.download:
             return (self._matrix.bases[image.base].upstream,)
         return (source.image,) if source.image else ()
+
+    def downloads(self, image: Image) -> tuple[Download, ...]:
+        """The archives that the Dockerfile downloads: the source's, then those of the extras."""
+        if image.stem not in self._downloads:
+            of_extras = (of_extra(name, extra) for name, extra in brought(self._matrix, image))
+            of_source = self._source(image).download if image.runtime else None
+            self._downloads[image.stem] = tuple(download for download in (of_source, *of_extras) if download)
+        return self._downloads[image.stem]
+
+    def bootstrap(self, image: Image) -> str | None:
+        """The bootstrap of ours that the Dockerfile copies from its build context."""
+        return self._runtime(image).bootstrap if image.runtime else None
 
     def parent_reference(self, image: Image) -> str | None:
         """The name by which the Dockerfile knows its parent; None for a base."""
         return f"{self._matrix.publish.repository}:{image.parent.stem}" if image.parent else None
 
     def _context(self, image: Image) -> dict[str, Any]:
+        extras = brought(self._matrix, image)
+        source = self._source(image) if image.runtime else Source()
         context: dict[str, Any] = {
             "stem": image.stem,
             "title": self._title(image),
             "base_name": image.base,
             "base": self._matrix.bases[image.base],
             "labels": self._labels(image),
-            "environment": self._environment(image),
+            "environment": environment(self._matrix, image),
             "install": self._install(image),
+            "downloads": [download for download in self.downloads(image) if download != source.download],
+            "pip": [extra.pip[image.base] for _, extra in extras if extra.pip],
+            "pipx": [extra.pipx[image.base] for _, extra in extras if extra.pipx],
         }
         if image.runtime is None:
             return context
-        assert image.family is not None
+        runtime, family = self._runtime(image), self._family(image)
+        workdir = runtime.workdir if image.variant is Variant.RUN else runtime.build_workdir
         return context | {
             "family_name": image.family,
-            "family": self._matrix.families[image.family],
+            "entrypoint": family.entrypoint if runtime.entrypoint is None else runtime.entrypoint,
             "parent": self.parent_reference(image),
-            "source": self._source(image),
+            "source": source,
+            "lang": lang(runtime, family),
+            "bootstrap": runtime.bootstrap,
+            "workdir": workdir,
         }
 
     def _title(self, image: Image) -> str:
         base = self._matrix.bases[image.base].title
         if image.runtime is None:
             return base
-        assert image.family is not None
-        title = self._matrix.families[image.family].title
         source = self._source(image)
-        version = f" {self._runtime(image).version}" if source.image or source.archives else ""
-        return f"{title}{version} on {base}"
+        version = f" {self._runtime(image).version}" if source.image or source.download else ""
+        return f"{self._family(image).title}{version} on {base}"
 
     def _labels(self, image: Image) -> dict[str, str]:
         publish = self._matrix.publish
@@ -110,40 +132,22 @@ class Renderer:
             f"{_ANNOTATION}.licenses": publish.licenses,
         }
 
-    def _environment(self, image: Image) -> dict[str, str]:
-        """The variables that this Dockerfile adds to those of its parent."""
-        if image.runtime is None:
-            values = dict(self._matrix.environment.run)
-            if image.variant is Variant.BUILD:
-                values |= self._matrix.environment.build
-            return values
-        assert image.family is not None
-        family, runtime = self._matrix.families[image.family], self._runtime(image)
-        values = dict(family.environment)
-        if image.variant is Variant.BUILD:
-            values |= family.build_environment
-        else:
-            values["_HANDLER"] = family.handler
-        names = {"runtime": image.runtime, "version": runtime.version, "major": runtime.major}
-        return {name: value.format_map(names) for name, value in values.items()}
-
     def _install(self, image: Image) -> list[str]:
         """The packages that this Dockerfile installs, sorted."""
-        if image.variant is Variant.RUN:
-            return []
         base = self._matrix.bases[image.base]
-        packages, extras = base.packages, base.extras
-        if image.family is not None:
-            packages, extras = (), self._matrix.families[image.family].extras
-        brought = (self._matrix.extras[extra].packages(base.package_manager) for extra in extras)
-        return sorted({*packages, *(package for bunch in brought for package in bunch)})
+        packages = base.packages if image.runtime is None and image.variant is Variant.BUILD else ()
+        brought_by_extras = (extra.packages(base.package_manager) for _, extra in brought(self._matrix, image))
+        return sorted({*packages, *(package for bunch in brought_by_extras for package in bunch)})
 
     def _source(self, image: Image) -> Source:
+        assert image.runtime is not None
+        if download := of_source(image.runtime, self._runtime(image)):
+            return Source(download=download)
+        return Source(image=source_reference(self._runtime(image), self._family(image)))
+
+    def _family(self, image: Image) -> Family:
         assert image.family is not None
-        runtime = self._runtime(image)
-        if isinstance(runtime.source, ArchiveSource):
-            return Source(archives=runtime.source.archive)
-        return Source(image=source_reference(runtime, self._matrix.families[image.family]))
+        return self._matrix.families[image.family]
 
     def _runtime(self, image: Image) -> Runtime:
         assert image.runtime is not None
@@ -154,7 +158,7 @@ def _render(templates: Path, name: str, context: dict[str, Any]) -> str:
     from jinja2 import TemplateError, TemplateSyntaxError
 
     try:
-        return _environment(templates).get_template(name).render(context)
+        return _templating(templates).get_template(name).render(context)
     except TemplateSyntaxError as error:
         raise UsageError(f"{error.filename or templates / name}:{error.lineno}: {error.message}") from None
     except TemplateError as error:
@@ -162,10 +166,10 @@ def _render(templates: Path, name: str, context: dict[str, Any]) -> str:
 
 
 @cache
-def _environment(templates: Path) -> Environment:
+def _templating(templates: Path) -> Environment:
     from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    templating = Environment(
         loader=FileSystemLoader(templates),
         undefined=StrictUndefined,
         bytecode_cache=FileSystemBytecodeCache(),  # in a private folder of the system's temporary one, keyed by content
@@ -174,10 +178,10 @@ def _environment(templates: Path) -> Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters["quoted"] = _quoted
-    environment.filters["literal"] = lambda value: _quoted(value).replace("$", "\\$")
-    environment.filters["exec_form"] = json.dumps
-    return environment
+    templating.filters["quoted"] = _quoted
+    templating.filters["literal"] = lambda value: _quoted(value).replace("$", "\\$")
+    templating.filters["exec_form"] = json.dumps
+    return templating
 
 
 def _quoted(value: str) -> str:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 REAL = ROOT / "matrix.toml"
 GOLDEN = Path(__file__).parent / "golden"
 SMALL = GOLDEN / "matrix.toml"
+TOOLCHAINS = GOLDEN / "toolchains" / "matrix.toml"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -33,6 +34,12 @@ def real() -> Matrix:
 def small() -> Matrix:
     """The fixed matrix of the golden files."""
     return load(SMALL)
+
+
+@cache
+def toolchains() -> Matrix:
+    """The fixed matrix of what build images are made of beyond packages."""
+    return load(TOOLCHAINS)
 
 
 def small_text(*changes: tuple[str, str]) -> str:

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from factory.loader import load
 from factory.render import Renderer
-from tests.support import GOLDEN, small
+from tests.support import GOLDEN, SMALL, TOOLCHAINS, small
 
-_STEMS = sorted(Renderer(small()).all())
+_RENDERED = {
+    matrix.parent / stem / "Dockerfile": text
+    for matrix in (SMALL, TOOLCHAINS)
+    for stem, text in Renderer(load(matrix)).all().items()
+}
 
 
-def _golden(stem: str) -> Path:
-    return GOLDEN / stem / "Dockerfile"
-
-
-@pytest.mark.parametrize("stem", _STEMS)
-def test_dockerfiles_are_rendered_as_they_were(stem: str, request: pytest.FixtureRequest) -> None:
-    now = Renderer(small()).all()[stem]
-    file = _golden(stem)
+@pytest.mark.parametrize("file", _RENDERED, ids=lambda file: str(file.parent.relative_to(GOLDEN)))
+def test_dockerfiles_are_rendered_as_they_were(file: Path, request: pytest.FixtureRequest) -> None:
+    now, stem = _RENDERED[file], file.parent.relative_to(GOLDEN)
     if request.config.getoption("--update-golden"):
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(now.encode())
@@ -34,7 +34,7 @@ def test_dockerfiles_are_rendered_as_they_were(stem: str, request: pytest.Fixtur
 
 
 def test_there_are_no_golden_files_of_images_that_are_gone() -> None:
-    assert sorted(file.parent.name for file in GOLDEN.glob("*/Dockerfile")) == _STEMS
+    assert set(GOLDEN.rglob("Dockerfile")) == _RENDERED.keys()
 
 
 def test_the_small_matrix_has_one_of_each() -> None:

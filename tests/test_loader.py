@@ -114,11 +114,11 @@ def _runtime(*lines: str) -> str:
 SIMILAR = [
     # what, text, key path, message, remedy
     (
-        "a source without a checksum",
-        _archive('url = "https://archive.example/a"'),
-        'runtimes."python3.11".source.archive.x86_64.sha256',
-        "is missing",
-        "add `sha256 = …`: What it must be, 64 hexadecimal digits.",
+        "an archive with two checksums",
+        _archive(f'url = "https://archive.example/a.zip", sha256 = "{_SHA256}", sha512 = "{2 * _SHA256}"'),
+        'runtimes."python3.11".source.archive.x86_64.sha512',
+        "has a sha256 and a sha512; leave the sha512 out, one is enough",
+        "What it must be, 128 hexadecimal digits",
     ),
     (
         "a checksum that is none",
@@ -132,7 +132,7 @@ SIMILAR = [
         _archive(f'url = "archive.example/a", sha256 = "{_SHA256}"'),
         'runtimes."python3.11".source.archive.x86_64.url',
         "'archive.example/a' has not the form of this key",
-        "Where it is.",
+        "Where it is; may name {version}.",
     ),
     (
         "an archive for one architecture too few",

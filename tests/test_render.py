@@ -236,10 +236,17 @@ def test_only_the_own_extras_of_a_family_are_installed_in_its_images() -> None:
 
 
 def test_archives_are_added_with_their_checksum() -> None:
-    adds = [rest for word, rest in instructions(Renderer(small()).all()["python3.9"]) if word == "ADD"]
-    assert adds == [
-        f"--checksum=sha256:{'a' * 64} https://archive.example/x86_64/python3.9.tgz /archive.tar.gz",
-        f"--checksum=sha256:{'b' * 64} https://archive.example/arm64/python3.9.tgz /archive.tar.gz",
+    found = instructions(Renderer(small()).all()["python3.9"])
+    archive = [(word, rest) for word, rest in found if word in ("ADD", "ARG") and "SOURCE_DATE_EPOCH" not in rest]
+    add = ("ADD", "--checksum=sha256:$SOURCE_SHA256 $SOURCE_URL /archive")
+    assert archive == [
+        ("ARG", "SOURCE_URL=https://archive.example/x86_64/python3.9.tgz"),
+        ("ARG", f"SOURCE_SHA256={'a' * 64}"),
+        add,
+        ("ARG", "SOURCE_URL=https://archive.example/arm64/python3.9.tgz"),
+        ("ARG", f"SOURCE_SHA256={'b' * 64}"),
+        add,
+        ("ARG", "TARGETARCH"),
     ]
 
 

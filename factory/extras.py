@@ -1,0 +1,47 @@
+"""Extras: which ones an image brings, and why one cannot be had somewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from factory.images import Image
+from factory.matrix import Architecture, Base, Extra, Matrix, Variant, archive_for
+
+
+def brought(matrix: Matrix, image: Image) -> list[tuple[str, Extra]]:
+    """The extras that an image's own Dockerfile brings, each once; what its parent has is not among them.
+
+    Names that the matrix lacks are left out: the consistency check tells of them.
+    """
+    names = dict.fromkeys(_names(matrix, image))
+    return [(name, matrix.extras[name]) for name in names if name in matrix.extras]
+
+
+def _names(matrix: Matrix, image: Image) -> Iterator[str]:
+    of_base = matrix.bases[image.base].extras
+    if image.runtime is None:
+        yield from of_base if image.variant is Variant.BUILD else ()
+        return
+    runtime = matrix.runtimes[image.runtime]
+    family = matrix.families.get(runtime.family)
+    run_extras, extras = (family.run_extras, family.extras) if family else ((), ())
+    if image.variant is Variant.RUN:
+        yield from run_extras
+    else:
+        yield from (name for name in (*run_extras, *extras, *runtime.extras) if name not in of_base)
+
+
+def lacking(extra: Extra, base_name: str, base: Base, architecture: Architecture) -> Iterator[tuple[str, str]]:
+    """What of an extra there is not on a base for an architecture, and how to add it."""
+    manager = base.package_manager
+    if extra.model_fields_set & {"yum", "microdnf"} and manager.value not in extra.model_fields_set:
+        yield f"it names no {manager} packages", f"add `{manager} = […]`, or `{manager} = []` where it needs none"
+    for kind, requirements in (("pip", extra.pip), ("pipx", extra.pipx)):
+        if requirements and base_name not in requirements:
+            known = ", ".join(requirements)
+            yield f"its {kind} is for {known} only", f'add `{base_name} = "…==…"` to its {kind}'
+    if extra.archive and archive_for(extra.archive, architecture) is None:
+        yield (
+            f"it has no archive for {architecture}",
+            f"add `{architecture} = {{ url = …, sha256 = … }}` to its archive",
+        )
