@@ -48,6 +48,7 @@ def _call(parsed: argparse.Namespace) -> int:
         "list": lambda: commands.list_(options, parsed.format),
         "show": lambda: commands.show(options, parsed.format),
         "schema": commands.schema,
+        "new": lambda: commands.new(options, parsed.name, parsed.like, parsed.preview_tag),
         "lock": lambda: commands.lock_(options, parsed.upgrade, parsed.allow_unresolved),
         "render": lambda: commands.render(options, parsed.output),
         "diff": lambda: commands.diff(options, parsed.revision),
@@ -111,6 +112,10 @@ def _parser() -> argparse.ArgumentParser:
     listing = add("list", "Show the images that the matrix declares.", selecting)
     showing = add("show", "Show all that is known of the named images.", selecting)
     add("schema", "Print the JSON Schema of matrix.toml for editors.")
+    adding = add("new", "Write the table of a new runtime into the matrix.")
+    adding.add_argument("name", metavar="NAME", help="the runtime, its version included: python3.16")
+    adding.add_argument("--like", metavar="OTHER", required=True, help="the runtime that it succeeds or resembles")
+    adding.add_argument("--preview-tag", action="store_true", help="upstream has it as VERSION-preview only")
     locking = add("lock", "Resolve upstream references to digests, and write the lock.")
     locking.add_argument("--upgrade", action="store_true", help="move what is locked already, too")
     locking.add_argument("--allow-unresolved", action="store_true", help="note what no registry answers for")

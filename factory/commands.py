@@ -11,7 +11,7 @@ from pathlib import Path
 
 from factory import catalogue, lock
 from factory.errors import ExitCode, UsageError
-from factory.images import with_ancestors
+from factory.images import Selection, with_ancestors
 from factory.matrix import Matrix
 from factory.options import Options
 from factory.plan import Action, Item
@@ -42,6 +42,26 @@ def schema() -> int:
     """Prints the JSON Schema of matrix.toml."""
     document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Matrix.model_json_schema()}
     print(json.dumps(document, indent=2))
+    return ExitCode.DONE
+
+
+def new(options: Options, name: str, like: str, preview_tag: bool) -> int:
+    """Writes the table of a new runtime, and says what follows."""
+    from factory.new import add
+
+    added = add(options.matrix, name, like, preview_tag)
+    session = Session(replace(options, selection=Selection(patterns=(name,))))
+    print(f"{options.matrix}:{added.line}: written; no other file changed", *added.table.splitlines(), sep="\n    ")
+    print(f"{len(session.selected)} images: {', '.join(image.name for image in session.selected)}\n")
+    unlocked = ", ".join(session.unlocked(session.selected))
+    steps = [
+        ("factory diff HEAD", "shows its Dockerfiles"),
+        ("factory lock", f"pins {unlocked}" if unlocked else "has nothing to pin"),
+        (f"factory release {name}", "builds, tests and pushes its images"),
+        ("scripts/coverage", "adds it to docs/coverage.md"),
+        ("edit lifecycle", "when AWS has published its dates, which are left out, so that it counts as a preview"),
+    ]
+    print(table(("NEXT", ""), steps))
     return ExitCode.DONE
 
 

@@ -26,7 +26,7 @@ from tests.fake_registry import FakeRegistry
 from tests.support import ROOT, SMALL, changed, full_lock, names, passed, record, small
 
 COMMANDS = (
-    *("list", "show", "schema", "lock", "render", "diff", "plan"),
+    *("list", "show", "schema", "new", "lock", "render", "diff", "plan"),
     *("build", "test", "push", "release", "emulator", "doctor"),
 )
 REPOSITORY = "registry.example/factory/lambda"
