@@ -3,137 +3,185 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
-from lab import fetch, images, layers, node, python, rootfs, rpms, tools
-from lab.catalogue import BASES, Base, Runtime, runtimes, versions
-from lab.debian import Apt, Suite
+from lab import fetch, images, layers, rootfs, rpms, tools
+from lab.catalogue import BASES, Base, versions
+from lab.debian import SUITES, Apt, Suite
+from lab.errors import LabError
+from lab.images import Target
+from lab.language import Kit, Language, Needs, Runtime
+from lab.languages import languages
 from lab.layers import Layer
 from lab.registry import Client
-from lab.settings import Settings
-from lab.store import Store, say, sources
+from lab.settings import LAB, Settings
+from lab.store import Once, Store, say, sources
 
 HOST = "amd64"
 """The architecture of the programs that assemble; every stand-in of another one is made by cross means."""
-COMMON = ("layers.py", "debian.py", "catalogue.py", "settings.py")
-T = TypeVar("T")
+COMMON = ("layers.py", "debian.py", "catalogue.py", "settings.py", "files/base")
+LANGUAGES = (*COMMON, "language.py", "elf.py", "standin.py", "tools.py", "bytecode.py")
+"""The code that all languages share."""
 
 
 class Assembly:
-    """One run over all stand-ins; each step is skipped when its result is there."""
+    """One run over some stand-ins; each step is skipped when its result is there."""
 
     def __init__(self, settings: Settings, client: Client, *, refresh: bool) -> None:
-        self.settings, self.client, self.refresh = settings, client, refresh
+        self.client = client
         self.store = Store(settings.cache / "steps")
         self.store.clean_scratch()
         self.downloads = settings.cache / "downloads"
-        self.suites: dict[tuple[str, str], Suite] = {}
-        self.built: dict[tuple[str, str, str], Layer] = {}
+        self.apt = Once(lambda suite, architecture: Apt(settings.cache / "apt", suite, architecture, refresh=refresh))
+        self.base_debs = Once(self._base_debs)
+        self.libraries = Once(self._libraries)
+        self.tools = Once(self._tools)
+        self.built: dict[tuple[str, str], Layer] = {}
+        self.failed: dict[str, LabError] = {}
 
-    def run(self) -> None:
-        """Assemble and push everything, x86_64 first: it is what people wait for."""
-        pairs = sorted({(base.suite, arch) for base in BASES.values() for arch in (HOST, *base.architectures)})
-        self._in_parallel([partial(self._resolve, *pair) for pair in pairs])
-        self.tools = dict(self._in_parallel([partial(self._tools, suite) for suite in tools.PYTHONS]))
+    def run(self, targets: Sequence[Target], *, prune_all: bool) -> None:
+        """Assemble and push the targets, x86_64 first: it is what people wait for. A runtime that fails fails alone.
+
+        Raises:
+            LabError: some failed; the others are in the registry.
+        """
         for architecture in ("amd64", "arm64"):
-            self._architecture(architecture)
-            self._push(architecture)
-        self.store.prune()
+            mine = [target for target in targets if architecture in target.architectures]
+            bases = {target.base.name: target.base for target in mine}.values()
+            shared = [job for base in bases for job in self._base_jobs(base, architecture)]
+            own = [partial(self._runtime, target, target.runtime, architecture) for target in mine if target.runtime]
+            self._in_parallel([*shared, *own])
+            for target in mine:
+                if target.short not in self.failed:
+                    self._push(target, architecture)
+            say(f"{architecture} images are in the registry")
+        self.store.prune(everything=prune_all)
+        if self.failed:
+            raise LabError("\n".join(f"{name}: {error}" for name, error in self.failed.items()))
 
-    # --- what to fetch
+    # --- what several layers share
 
-    def _resolve(self, suite: str, architecture: str) -> None:
-        apt = Apt(self.settings.cache / "apt", suite, architecture)
-        resolved = apt.resolve(self._seeds(suite, architecture), refresh=self.refresh)
-        self.suites[suite, architecture] = resolved
-        apt.fetch(resolved, self._needed(resolved))
+    def _base_debs(self, name: str, architecture: str) -> Suite:
+        base = BASES[name]
+        seeds = [*rootfs.SEEDS, *rootfs.EXTRA, *base.extra_debs, *rpms.seeds(base)]
+        return self.apt(base.suite, architecture).resolve(f"base-{name}", seeds)
 
-    def _seeds(self, suite: str, architecture: str) -> list[str]:
-        found = list(tools.seeds(suite)) if architecture == HOST else []
-        for base in _bases(suite, architecture):
-            found += [*rootfs.SEEDS, *base.extra_debs, *rpms.seeds(base)]
-        for runtime in _pythons(suite):
-            found += python.seeds(runtime)
-        return found
+    def _libraries(self, name: str, architecture: str) -> set[str]:
+        suite = self.base_debs(name, architecture)
+        return suite.libraries(self._fetched(suite, rootfs.members(BASES[name], suite)))
 
-    def _needed(self, suite: Suite) -> set[str]:
-        names = set(tools.members(suite)) if suite.architecture == HOST else set()
-        for base in _bases(suite.name, suite.architecture):
-            inside = rootfs.members(base, suite)
-            names |= {*inside, *(deb for real in rpms.allot(base, suite, inside) for deb in real.debs)}
-        for runtime in _pythons(suite.name):
-            names |= set(python.members(runtime, suite))
-        return names
-
-    # --- steps
-
-    def _tools(self, name: str) -> tuple[str, tools.Tools]:
-        suite = self.suites[name, HOST]
+    def _tools(self, name: str) -> tools.Tools:
+        suite = self.apt(name, HOST).resolve("tools", tools.seeds(name))
         debs = tools.members(suite)
-        inputs = [suite.identity(debs), sources("tools.py", "debian.py", "rpms.py")]
-        tree = self.store.step(f"tools-{name}", inputs, partial(tools.assemble, suite, debs))
-        return name, tools.Tools(name, tree)
+        inputs = [suite.identity(debs), sources("tools.py", "debian.py")]
+        make = partial(self._assemble_tools, suite, debs)
+        return tools.Tools(name, self.store.step(f"tools-{name}", inputs, make))
 
-    def _architecture(self, architecture: str) -> None:
-        jobs: list[Callable[[], None]] = []
-        fetch.npm(node.packages(architecture), self.downloads / "npm")
-        jobs.append(partial(self._node, architecture))
-        for base in BASES.values():
-            if architecture in base.architectures:
-                jobs += [partial(self._repository, base, architecture), partial(self._rootfs, base, architecture)]
-        jobs += [partial(self._python, runtime, architecture) for runtime in runtimes() if runtime.family == "python"]
-        self._in_parallel(jobs)
+    def _assemble_tools(self, suite: Suite, debs: list[str], out: Path) -> None:
+        tools.assemble(suite, self._fetched(suite, debs), out)
+
+    def _fetched(self, suite: Suite, debs: list[str]) -> list[str]:
+        self.apt(suite.name, suite.architecture).fetch(suite, debs)
+        return debs
+
+    # --- bases
+
+    def _base_jobs(self, base: Base, architecture: str) -> list[Callable[[], None]]:
+        added = [
+            partial(self._language_layer, f"base-{base.name}-{language.name}", language, needs, base, architecture,
+                    language.add_to_base)
+            for language, needs in _additions(base, architecture)
+        ]  # fmt: skip
+        return [partial(self._repository, base, architecture), partial(self._rootfs, base, architecture), *added]
 
     def _rootfs(self, base: Base, architecture: str) -> None:
-        suite = self.suites[base.suite, architecture]
+        suite = self.base_debs(base.name, architecture)
         debs = rootfs.members(base, suite)
-        code = sources("rootfs.py", "rpms.py", "tools.py", "bytecode.py", "files", f"packages/{base.name}.txt", *COMMON)
-        self._layer(
-            f"base-{base.name}", architecture, [base.name, suite.identity(debs), code],
-            partial(rootfs.assemble, base, suite, debs, architecture, self.tools[base.suite]),
-        )  # fmt: skip
+        code = sources("rootfs.py", "rpms.py", "tools.py", "bytecode.py", f"packages/{base.name}.txt", *COMMON)
+
+        def make(out: Path) -> None:
+            rootfs.assemble(base, suite, self._fetched(suite, debs), architecture, self.tools(base.suite), out)
+
+        self._layer(f"base-{base.name}", architecture, [base.name, suite.identity(debs), code], make)
 
     def _repository(self, base: Base, architecture: str) -> None:
-        suite = self.suites[base.suite, architecture]
+        suite = self.base_debs(base.name, architecture)
         reals = rpms.allot(base, suite, rootfs.members(base, suite))
-        wheels = fetch.wheels(tools.PYTHONS[base.suite], architecture, self.downloads / "pypi")
-        content = [suite.identity(real.debs) for real in reals]
-        code = sources("rpms.py", "files", f"packages/{base.name}.txt", "packages/packages.toml", *COMMON)
-        self._layer(
-            f"repository-{base.name}", architecture, [base.name, content, code, versions()["pypi"]],
-            partial(rpms.repository, base, suite, architecture, reals, wheels), level=1,
-        )  # fmt: skip
+        pins = versions()["pypi"]
+        code = sources("rpms.py", f"packages/{base.name}.txt", "packages/packages.toml", *COMMON)
 
-    def _python(self, runtime: Runtime, architecture: str) -> None:
-        suite = self.suites[BASES[runtime.base].suite, architecture]
-        debs = python.members(runtime, suite)
-        wheels = fetch.wheels(runtime.version, architecture, self.downloads / "pypi")
-        texts = ("python-bootstrap", "bootstrap.py", "sitecustomize.py", "pip3")
-        code = sources("python.py", "tools.py", "bytecode.py", *(f"files/{name}" for name in texts), *COMMON)
-        inputs = [runtime.version, suite.identity(debs), versions()["pypi"], code]
-        make = partial(python.lang, runtime, suite, debs, wheels, self.tools[suite.name])
-        self._layer(f"{runtime.name}-lang", architecture, inputs, make)
-        self._layer(f"{runtime.name}-runtime", architecture, inputs, partial(python.client, runtime))
+        def make(out: Path) -> None:
+            self._fetched(suite, [deb for real in reals for deb in real.debs])
+            wheels = fetch.wheels(pins, tools.PYTHONS[base.suite], architecture, self.downloads / "pypi")
+            rpms.repository(base, suite, architecture, reals, wheels, out)
 
-    def _node(self, architecture: str) -> None:
-        texts = ("node-bootstrap", "index-3.mjs", "index-4.mjs")
-        code = sources("node.py", "fetch.py", *(f"files/{name}" for name in texts), *COMMON)
-        npm = self.downloads / "npm"
-        compiler = self.suites["bookworm", HOST].identity(tools.members(self.suites["bookworm", HOST]))
-        inputs = [architecture, versions()["npm"], versions()["nodejs"], sources("node.py", "tools.py"), compiler]
-        make = partial(node.addon, architecture, npm, self.tools["bookworm"])
-        addon = self.store.step(f"node-client-{architecture}", inputs, make)
-        for runtime in runtimes():
-            if runtime.family == "nodejs":
-                parts = [runtime.version, runtime.parts, versions()["npm"], code]
-                lang = partial(node.lang, runtime, architecture, npm)
-                self._layer(f"{runtime.name}-lang", architecture, parts, lang)
-                client = partial(node.client, runtime, npm, addon)
-                self._layer(f"{runtime.name}-runtime", architecture, [*parts, addon.name], client)
+        inputs = [base.name, [suite.identity(real.debs) for real in reals], code, pins]
+        self._layer(f"repository-{base.name}", architecture, inputs, make, level=1)
+
+    # --- languages
+
+    def _runtime(self, target: Target, runtime: Runtime, architecture: str) -> None:
+        language = next(language for language in languages() if runtime in language.runtimes)
+        reason = runtime.stand_in(architecture)
+        needs = Needs() if reason else language.needs(runtime, architecture)
+        lang = partial(language.stand_in_lang, reason=reason) if reason else language.lang
+        client = partial(language.stand_in_client, reason=reason) if reason else language.client
+        try:
+            for part, fill in (("lang", lang), ("runtime", client)):
+                if part in _parts(runtime):
+                    name = f"{runtime.name}-{part}"
+                    self._language_layer(name, language, needs, runtime.base, architecture, fill, runtime)
+        except LabError as error:
+            self.failed[target.short] = error
+            say(f"{target.short} failed; the others go on")
+
+    def _language_layer(
+        self,
+        name: str,
+        language: Language,
+        needs: Needs,
+        base: Base,
+        architecture: str,
+        fill: Callable[[Kit], None],
+        runtime: Runtime | None = None,
+    ) -> None:
+        suites = self._suites(runtime.name if runtime else name, needs, architecture)
+        debs = {suite: sorted(needs.members(found)) for suite, found in suites.items()}
+
+        def make(out: Path) -> None:
+            for suite, names in debs.items():
+                self._fetched(suites[suite], names)
+            fetch.npm(needs.npm, language.pins.npm, self.downloads / "npm")
+            kit = Kit(
+                base=base, architecture=architecture, runtime=runtime, needs=needs, pins=language.pins, suites=suites,
+                tree=out / "tree", work=out / "work", files=LAB / "files" / language.name, downloads=self.downloads,
+                tools=self.tools, step=self.store.step, in_base=partial(self._in_base, base, architecture, suites),
+            )  # fmt: skip
+            kit.tree.mkdir()
+            kit.work.mkdir()
+            fill(kit)
+            shutil.rmtree(kit.work)
+
+        identity = [suites[suite].identity(names) for suite, names in sorted(debs.items())]
+        table = dict(runtime.parts) if runtime else {}
+        code = sources(*language.sources(), *LANGUAGES)
+        self._layer(name, architecture, [base.name, table, identity, language.pins.identity(needs), code], make)
+
+    def _suites(self, group: str, needs: Needs, architecture: str) -> Mapping[str, Suite]:
+        """The resolved packages of a layer, by suite."""
+        seeds: defaultdict[str, list[str]] = defaultdict(list)
+        for debs in needs.debs:
+            seeds[debs.suite] += debs.seeds
+        return {suite: self.apt(suite, architecture).resolve(group, names) for suite, names in seeds.items()}
+
+    def _in_base(self, base: Base, architecture: str, suites: Iterable[str]) -> set[str]:
+        """The libraries that programs of these suites find in a base: none, where one of the suites is newer."""
+        newest = max((SUITES.index(suite) for suite in suites), default=0)
+        return self.libraries(base.name, architecture) if newest <= SUITES.index(base.suite) else set()
 
     def _layer(
         self, name: str, architecture: str, inputs: Sequence[object], make: Callable[[Path], None], *, level: int = 4
@@ -143,42 +191,39 @@ class Assembly:
             layers.pack(out / "tree", out, level=level)
             shutil.rmtree(out / "tree")
 
-        directory = self.store.step(f"{name}-{architecture}", inputs, build)
-        kind, part = name.rsplit("-", 1)
-        self.built[kind, part, architecture] = layers.load(directory)
+        self.built[name, architecture] = layers.load(self.store.step(f"{name}-{architecture}", inputs, build))
 
     # --- images
 
-    def _push(self, architecture: str) -> None:
-        for target in images.targets():
-            if architecture not in target.architectures:
-                continue
-            parts = [("base", target.base.name), ("repository", target.base.name)]
-            if target.runtime:
-                parts += [(target.runtime.name, "lang"), (target.runtime.name, "runtime")]
-            content = [self.built[kind, part, architecture] for kind, part in parts]
-            images.push(self.client, target, architecture, content)
-            if not target.single and (architecture == "arm64" or not self.client.digest(target.repository, target.tag)):
-                # On a first run the index has x86_64 alone until arm64 is done.
-                done = target.architectures if architecture == "arm64" else (architecture,)
-                images.push_index(self.client, target, done)
-        say(f"{architecture} images are in the registry")
+    def _push(self, target: Target, architecture: str) -> None:
+        base, runtime = target.base, target.runtime
+        names = [f"base-{base.name}", f"repository-{base.name}"]
+        names += [f"base-{base.name}-{language.name}" for language, _ in _additions(base, architecture)]
+        names += [f"{runtime.name}-{part}" for part in _parts(runtime)] if runtime else []
+        images.push(self.client, target, architecture, [self.built[name, architecture] for name in names])
+        if not target.single and (architecture == "arm64" or not self.client.digest(target.repository, target.tag)):
+            # On a first run the index has x86_64 alone until arm64 is done.
+            done = target.architectures if architecture == "arm64" else (architecture,)
+            images.push_index(self.client, target, done)
 
-    def _in_parallel(self, jobs: Iterable[Callable[[], T]]) -> list[T]:
+    def _in_parallel(self, jobs: Iterable[Callable[[], None]]) -> None:
         """Two at a time; the first failure is raised when those that run have ended."""
         with ThreadPoolExecutor(max_workers=2) as pool:
             futures = [pool.submit(job) for job in jobs]
             try:
-                return [future.result() for future in futures]
+                for future in futures:
+                    future.result()
             except BaseException:
                 for future in futures:
                     future.cancel()
                 raise
 
 
-def _bases(suite: str, architecture: str) -> list[Base]:
-    return [base for base in BASES.values() if base.suite == suite and architecture in base.architectures]
+def _additions(base: Base, architecture: str) -> list[tuple[Language, Needs]]:
+    """The languages that add a layer to a base, with what they need for it."""
+    asked = [(language, language.base_needs(base, architecture)) for language in languages()]
+    return [(language, needs) for language, needs in asked if needs is not None]
 
 
-def _pythons(suite: str) -> list[Runtime]:
-    return [runtime for runtime in runtimes() if runtime.family == "python" and BASES[runtime.base].suite == suite]
+def _parts(runtime: Runtime) -> tuple[str, ...]:
+    return ("lang", "runtime") if runtime.has_lang else ("runtime",)

@@ -1,9 +1,9 @@
-"""What the lab holds: bases, runtimes and the names of their packages, read from the files that people edit."""
+"""What the lab holds: bases and the names of their packages, read from the files that people edit."""
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -22,37 +22,23 @@ class Base:
     pretty: str
     manager: str
     architectures: tuple[str, ...]
+    glibc: str
     extra_debs: tuple[str, ...] = ()
 
 
 BASES = {
     base.name: base
     for base in (
-        Base("al1", "alami", "bookworm", "2018.03", "Amazon Linux AMI 2018.03", "yum", ("amd64",),
+        Base("al1", "alami", "bookworm", "2018.03", "Amazon Linux AMI 2018.03", "yum", ("amd64",), "2.36",
              ("tar", "gzip", "findutils", "openssl", "passwd")),
-        Base("al2", "al2", "bookworm", "2", "Amazon Linux 2", "yum", ("amd64", "arm64")),
-        Base("al2023", "al2023", "trixie", "2023", "Amazon Linux 2023", "microdnf", ("amd64", "arm64")),
+        Base("al2", "al2", "bookworm", "2", "Amazon Linux 2", "yum", ("amd64", "arm64"), "2.36"),
+        Base("al2023", "al2023", "trixie", "2023", "Amazon Linux 2023", "microdnf", ("amd64", "arm64"), "2.41"),
     )
 }  # fmt: skip
 
 LAMBDA_NAMES = {"amd64": "x86_64", "arm64": "arm64"}
 RPM_NAMES = {"amd64": "x86_64", "arm64": "aarch64"}
 TRIPLES = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
-
-
-@dataclass(frozen=True)
-class Runtime:
-    """One runtime image: nodejs:22, python:3.13."""
-
-    family: str
-    version: str
-    base: str
-    parts: dict[str, str] = field(hash=False)
-
-    @property
-    def name(self) -> str:
-        """For messages and cache names."""
-        return f"{self.family}-{self.version}"
 
 
 @dataclass(frozen=True)
@@ -75,15 +61,6 @@ def versions() -> dict[str, Any]:
 def recipes() -> dict[str, dict[str, Any]]:
     """packages/packages.toml."""
     return tomllib.loads((LAB / "packages" / "packages.toml").read_text())
-
-
-def runtimes() -> list[Runtime]:
-    """Every runtime, in the order of versions.toml."""
-    return [
-        Runtime(family, version, parts["base"], {key: value for key, value in parts.items() if key != "base"})
-        for family in ("nodejs", "python")
-        for version, parts in versions()[family].items()
-    ]
 
 
 def packages(base: str) -> list[Package]:

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from lab import debian, images
 from lab.assembly import Assembly
 from lab.catalogue import LAMBDA_NAMES
 from lab.errors import LabError, MissingError
+from lab.images import Target
 from lab.registry import Client, Server
 from lab.settings import Settings
 from lab.store import say, sources
@@ -40,6 +41,10 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="scripts/lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="assemble the stand-ins if need be, and serve them")
+    up.add_argument(
+        "names", nargs="*", metavar="NAME", help="images or globs, as python:3.13; default: quickstart's and CI's"
+    )
+    up.add_argument("--all", action="store_true", help="every stand-in")
     up.add_argument("--refresh", action="store_true", help="resolve Debian's package versions anew")
     commands.add_parser("down", help="end the registry that was started by up")
     commands.add_parser("status", help="what is up, and every stand-in with its digest")
@@ -49,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         settings = Settings.from_environment()
         match options.command:
             case "up":
-                _up(settings, refresh=options.refresh)
+                _up(settings, options.names, everything=options.all, refresh=options.refresh)
             case "down":
                 _down(settings)
             case "status":
@@ -63,20 +68,21 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _up(settings: Settings, *, refresh: bool) -> None:
+def _up(settings: Settings, names: Sequence[str], *, everything: bool, refresh: bool) -> None:
     started = time.monotonic()
+    wanted = images.chosen(names, everything=everything)
     settings.cache.mkdir(parents=True, exist_ok=True)
     with _lock(settings.cache / "lab.lock"):
         _install_programs()
         Server(settings).up()
         client = Client(settings.port)
-        if refresh or not _complete(settings, client):
-            _marker(settings).unlink(missing_ok=True)
+        if refresh or not _complete(settings, client, wanted):
+            _unmark(settings, wanted)
             if platform.machine() != "x86_64":
                 raise MissingError("the stand-ins are assembled on x86_64; run the lab there and mirror from it")
             debian.own_source()
-            Assembly(settings, client, refresh=refresh).run()
-            _mark(settings, client)
+            Assembly(settings, client, refresh=refresh).run(wanted, prune_all=everything)
+            _mark(settings, client, wanted)
     say(f"ready after {time.monotonic() - started:.1f} s: --mirror public.ecr.aws={settings.registry}")
 
 
@@ -94,13 +100,22 @@ def _status(settings: Settings) -> int:
         return 3
     say(f"registry on {settings.registry}, pid {pid}, files under {server.root()}")
     client = Client(settings.port)
-    lacking = 0
+    lacking = False
     for target in images.targets():
         for tag in target.tags():
             digest = client.digest(target.repository, tag)
-            lacking += digest is None
-            print(f"{f'{target.repository}:{tag}':<34} {digest or 'missing':<72} {_architectures(client, target, tag)}")
+            lacking |= digest is None and target.in_slice
+            absent = "missing" if target.in_slice else f"not assembled: scripts/lab up {target.short}"
+            told = f"{_architectures(client, target, tag)}{_without_interpreter(target)}" if digest else ""
+            print(f"{f'{target.repository}:{tag}':<34} {digest or absent:<72} {told}".rstrip())
     return 1 if lacking else 0
+
+
+def _without_interpreter(target: Target) -> str:
+    reasons = (
+        {target.runtime.stand_in(architecture) for architecture in target.architectures} if target.runtime else set()
+    )
+    return "".join(f"; no interpreter: {reason}" for reason in sorted(reasons - {""}))
 
 
 def _architectures(client: Client, target: images.Target, tag: str) -> str:
@@ -119,26 +134,40 @@ def _marker(settings: Settings) -> Path:
     return settings.cache / "complete.json"
 
 
-def _inputs() -> str:
-    return sources(".")
-
-
-def _mark(settings: Settings, client: Client) -> None:
-    _marker(settings).write_text(json.dumps({"inputs": _inputs(), "digests": _digests(client)}, indent=1))
-
-
-def _complete(settings: Settings, client: Client) -> bool:
-    """Are the stand-ins in this registry the ones that these sources made?"""
+def _marked(settings: Settings) -> dict[str, str]:
+    """The digests of what was assembled whole by these very sources, by tag."""
     try:
         kept = json.loads(_marker(settings).read_text())
     except (OSError, ValueError):
-        return False
-    return bool(kept["inputs"] == _inputs() and kept["digests"] == _digests(client))
+        return {}
+    return dict(kept["digests"]) if kept["inputs"] == sources(".") else {}
 
 
-def _digests(client: Client) -> dict[str, str | None]:
-    names = [(target.repository, tag) for target in images.targets() for tag in target.tags()]
-    return {f"{repository}:{tag}": client.digest(repository, tag) for repository, tag in names}
+def _write_marker(settings: Settings, digests: Mapping[str, str | None]) -> None:
+    _marker(settings).write_text(json.dumps({"inputs": sources("."), "digests": digests}, indent=1))
+
+
+def _mark(settings: Settings, client: Client, wanted: Sequence[Target]) -> None:
+    _write_marker(settings, {**_marked(settings), **_digests(client, wanted)})
+
+
+def _unmark(settings: Settings, wanted: Sequence[Target]) -> None:
+    gone = set(_names(wanted))
+    _write_marker(settings, {name: digest for name, digest in _marked(settings).items() if name not in gone})
+
+
+def _complete(settings: Settings, client: Client, wanted: Sequence[Target]) -> bool:
+    """Are the stand-ins in this registry the ones that these sources made?"""
+    marked = _marked(settings)
+    return all(marked.get(name) == digest for name, digest in _digests(client, wanted).items())
+
+
+def _digests(client: Client, wanted: Sequence[Target]) -> dict[str, str | None]:
+    return {name: client.digest(*name.rsplit(":", 1)) for name in _names(wanted)}
+
+
+def _names(wanted: Sequence[Target]) -> list[str]:
+    return [f"{target.repository}:{tag}" for target in wanted for tag in target.tags()]
 
 
 # --- the machine -------------------------------------------------------------------------------------------------

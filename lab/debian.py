@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,18 @@ from pathlib import Path
 from lab.errors import LabError, MissingError
 from lab.run import run
 
+SUITES = ("bullseye", "bookworm", "trixie", "forky", "sid", "experimental")
+"""Oldest first."""
+NEVER = (
+    # Debian's own machinery, which maintainer scripts would need and nothing here runs.
+    "adduser", "base-files", "base-passwd", "debconf", "dpkg", "init-system-helpers", "lsb-base", "perl", "perl-base",
+    "sysvinit-utils", "usrmerge", "media-types", "netbase",
+    # dnf's way to check signatures: the repository is a directory of the image and has none.
+    "gnupg", "gpg", "gpg-agent", "gpgconf", "gpgsm", "gpgv", "dirmngr", "pinentry-curses", "python3-dbus", "sqlite3",
+    # Sanitizers and RPC: large, and no smoke test asks for them.
+    "libasan8", "liblsan0", "libtsan2", "libubsan1", "libhwasan0", "libgprofng0", "libnsl-dev", "libtirpc-dev",
+    "rpcsvc-proto",
+)  # fmt: skip
 NO_DOCS = ("doc", "man", "info", "lintian", "bug", "locale", "bash-completion", "doc-base", "menu")
 
 
@@ -67,6 +80,14 @@ class Suite:
         """The file of a package."""
         return self.files / f"{name}_{self.debs[name].sha256[:16]}.deb"
 
+    def libraries(self, names: Iterable[str]) -> set[str]:
+        """The names of the shared libraries in fetched packages."""
+        found = set()
+        for name in names:
+            listing = run(["dpkg-deb", "--contents", self.path(name)])
+            found |= set(re.findall(r"/([^/ ]+\.so(?:\.[^/ ]+)?)(?: -> .*)?$", listing, re.MULTILINE))
+        return found
+
     def extract(self, names: Iterable[str], tree: Path, *, keep: Sequence[str] = ()) -> None:
         """Unpack packages over `tree`, without documentation and without running anything of theirs.
 
@@ -81,24 +102,38 @@ class Suite:
                 raise LabError(f"could not unpack {self.path(name)}: {done.stderr.strip()[-300:]}")
 
 
-class Apt:
-    """Resolves and fetches packages below one cache directory."""
+def merge_usr(tree: Path) -> None:
+    """Make /bin, /sbin, /lib and /lib64 links into /usr, which Debian's packages rely on."""
+    for name in ("bin", "sbin", "lib", "lib64"):
+        (tree / "usr" / name).mkdir(parents=True, exist_ok=True)
+        (tree / name).symlink_to(f"usr/{name}")
 
-    def __init__(self, root: Path, suite: str, architecture: str) -> None:
-        self.suite, self.architecture = suite, architecture
+
+class Apt:
+    """Resolves and fetches packages of one suite and architecture, below one cache directory; safe to share by threads.
+
+    Packages are resolved by group (a base, a runtime), each apart from the others: what one asks for changes nothing of
+    another.
+    """
+
+    def __init__(self, root: Path, suite: str, architecture: str, *, refresh: bool) -> None:
+        self.suite, self.architecture, self.refresh = suite, architecture, refresh
         self.root = root / f"{suite}-{architecture}"
         self.files = root / "debs"
+        self._lock = threading.Lock()
+        self._updated = False
 
-    def resolve(self, seeds: Sequence[str], *, refresh: bool) -> Suite:
-        """Resolve `seeds` with all they need; the answer is kept until the seeds change or `refresh` is given."""
-        record = self.root / "resolved.json"
-        wanted = sorted(set(seeds))
-        if not refresh and record.exists():
+    def resolve(self, group: str, seeds: Iterable[str]) -> Suite:
+        """Resolve `seeds` with all they need; the answer is kept until the seeds change or a refresh is asked for."""
+        with self._lock:
+            return self._resolve(self.root / f"resolved-{group}.json", sorted(set(seeds)))
+
+    def _resolve(self, record: Path, wanted: list[str]) -> Suite:
+        if not self.refresh and record.exists():
             kept = json.loads(record.read_text())
             if kept["seeds"] == wanted:
                 return self._suite(kept["debs"])
-        self._prepare()
-        self._apt("apt-get", "-qq", "update")
+        self._update()
         lines = self._apt("apt-get", "-qq", "--print-uris", "-y", "install", *wanted).splitlines()
         names = [line.split()[1].split("_", 1)[0] for line in lines if line.startswith("'")]
         debs = self._describe(names)
@@ -107,8 +142,19 @@ class Apt:
         partial.replace(record)
         return self._suite(debs)
 
+    def _update(self) -> None:
+        """Ask the mirror for its lists, once a run."""
+        if not self._updated:
+            self._prepare()
+            self._apt("apt-get", "-qq", "update")
+            self._updated = True
+
     def fetch(self, suite: Suite, names: Iterable[str]) -> None:
         """Download those packages that are not here; apt checks each against the signed lists."""
+        with self._lock:
+            self._fetch(suite, names)
+
+    def _fetch(self, suite: Suite, names: Iterable[str]) -> None:
         missing = [name for name in sorted(set(names)) if not suite.path(name).exists()]
         if not missing:
             return
@@ -137,8 +183,12 @@ class Apt:
         uri, keyring = own_source()
         signed = f"Signed-By: {keyring}\n" if keyring else ""
         (self.root / "sources" / "lab.sources").write_text(
-            f"Types: deb\nURIs: {uri}\nSuites: {self.suite}\nComponents: main\n{signed}"
+            f"Types: deb\nURIs: {uri}\nSuites: {self._suites()}\nComponents: main\n{signed}"
         )
+
+    def _suites(self) -> str:
+        """What apt reads: experimental is no whole suite, its packages need those of sid."""
+        return "experimental sid" if self.suite == "experimental" else self.suite
 
     def _describe(self, names: list[str]) -> list[dict[str, str]]:
         text = self._apt("apt-cache", "show", "--no-all-versions", *names)
@@ -161,6 +211,7 @@ class Apt:
             "APT::Architecture": self.architecture,
             "APT::Architectures": self.architecture,
             "APT::Install-Recommends": "false",
+            "APT::Default-Release": self.suite,
             "APT::Sandbox::User": "root",
         }
         words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]

@@ -1,24 +1,36 @@
-"""npm's and PyPI's packages, through the machine's own clients, checked against versions.toml."""
+"""Packages of npm, PyPI, Maven and Go, through the machine's own clients, checked against pinned hashes."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterable
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from lab.catalogue import versions
 from lab.errors import LabError, MissingError
 from lab.run import run
+from lab.settings import LAB
+
+_MANYLINUX = ("manylinux1", "manylinux2010", "manylinux2014", "manylinux_2_17", "manylinux_2_28")
+_LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+"""One client of a kind at a time: they share scratch directories, and the packages too."""
 
 
-def npm(names: Iterable[str], directory: Path) -> None:
+def npm(names: Iterable[str], pins: Mapping[str, str], directory: Path) -> None:
     """Fetch NAME@VERSION packages that are not in `directory` yet."""
+    with _LOCKS["npm"]:
+        _npm(names, pins, directory)
+
+
+def _npm(names: Iterable[str], pins: Mapping[str, str], directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     missing = [name for name in names if not tarball(name, directory).exists()]
     if not missing:
@@ -33,8 +45,8 @@ def npm(names: Iterable[str], directory: Path) -> None:
         name = f"{entry['name']}@{entry['version']}"
         file = scratch / str(entry["filename"])
         digest = base64.b64encode(hashlib.sha512(file.read_bytes()).digest()).decode()
-        if f"sha512-{digest}" != versions()["npm"][name]:
-            raise LabError(f"{name} from npm is not what lab/versions.toml says it is")
+        _same(name, f"sha512-{digest}", pins.get(name, ""))
+        tarball(name, directory).parent.mkdir(parents=True, exist_ok=True)
         file.rename(tarball(name, directory))
 
 
@@ -60,25 +72,86 @@ def unpack(name: str, directory: Path, target: Path) -> None:
         tar.extractall(target, members=members, filter="tar")
 
 
-def wheels(python: str, architecture: str, directory: Path) -> Path:
-    """Fetch every pinned wheel for one Python and architecture into a directory of its own."""
-    target = directory / f"{python}-{architecture}"
-    pins: dict[str, list[str]] = versions()["pypi"]
+def wheels(pins: Mapping[str, list[str]], python: str, architecture: str, directory: Path) -> Path:
+    """Fetch pinned wheels for one Python and architecture into a directory of their own."""
+    with _LOCKS["pypi"]:
+        return _wheels(pins, python, architecture, directory)
+
+
+def _wheels(pins: Mapping[str, list[str]], python: str, architecture: str, directory: Path) -> Path:
     lines = [f"{name} " + " ".join(f"--hash=sha256:{digest}" for digest in pins[name]) for name in sorted(pins)]
     wanted = "\n".join(lines) + "\n"
+    target = directory / f"{python}-{architecture}-{hashlib.sha256(wanted.encode()).hexdigest()[:16]}"
     done = target / "requirements.txt"
-    if done.exists() and done.read_text() == wanted:
+    if done.exists():
         return target
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     requirements = target / "requirements.part"
     requirements.write_text(wanted)
     machine = {"amd64": "x86_64", "arm64": "aarch64"}[architecture]
-    platforms = [f"--platform={kind}_{machine}" for kind in ("manylinux2014", "manylinux_2_17", "manylinux_2_28")]
+    platforms = [f"--platform={kind}_{machine}" for kind in _MANYLINUX]
     command = [*_pip(), "download", "-q", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"]
     run([*command, f"--python-version={python}", *platforms, "--require-hashes", "-r", requirements, "-d", target])
     requirements.rename(done)
     return target
+
+
+def maven(name: str, sha256: str, directory: Path) -> Path:
+    """Fetch a Maven artifact, GROUP:ARTIFACT:VERSION[:PACKAGING[:CLASSIFIER]]."""
+    with _LOCKS["maven"]:
+        file = directory / f"{name.replace(':', '_')}.{[*name.split(':'), 'jar'][3]}"
+        if not file.exists():
+            _maven(name, sha256, file)
+        return file
+
+
+def _maven(name: str, sha256: str, file: Path) -> None:
+    if not shutil.which("mvn"):
+        raise MissingError("Maven is needed to fetch artifacts of Java: 'apt-get install maven' brings it")
+    group, artifact, version, packaging, *classifier = (
+        f"{name}:jar".split(":") if name.count(":") == 2 else name.split(":")
+    )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    repository = file.parent / "repository"
+    options = ["-q", "-B", f"-Dmaven.repo.local={repository}", f"-Dartifact={name}", "-Dtransitive=false"]
+    run(["mvn", *options, "dependency:get"], cwd=file.parent)
+    stem = "-".join([artifact, version, *classifier])
+    found = repository / group.replace(".", "/") / artifact / version / f"{stem}.{packaging}"
+    _same(name, hashlib.sha256(found.read_bytes()).hexdigest(), sha256)
+    shutil.move(found, file)
+
+
+def go(name: str, sha256: str, directory: Path) -> Path:
+    """Fetch the zip of a Go module, MODULE@VERSION."""
+    with _LOCKS["go"]:
+        file = directory / f"{name.replace('/', '_')}.zip"
+        if not file.exists():
+            _go(name, sha256, file)
+        return file
+
+
+def _go(name: str, sha256: str, file: Path) -> None:
+    program = shutil.which("go") or LAB.parent / ".venv/bin/go"
+    if not Path(program).exists():
+        raise MissingError("Go is needed to fetch Go modules: scripts/setup brings it")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    environment = {
+        **os.environ,
+        "GOMODCACHE": str(file.parent / "cache"),
+        "GOFLAGS": "-modcacherw",
+        "GOTOOLCHAIN": "local",
+    }
+    answer = run([program, "mod", "download", "-json", name], cwd=file.parent, env=environment)
+    found = Path(json.loads(answer)["Zip"])
+    _same(name, hashlib.sha256(found.read_bytes()).hexdigest(), sha256)
+    shutil.move(found, file)
+    shutil.rmtree(file.parent / "cache")
+
+
+def _same(name: str, found: str, pinned: str) -> None:
+    if found != pinned:
+        raise LabError(f"{name} is not what its pin says it is: {pinned or 'nothing'} is pinned, {found} was fetched")
 
 
 def _pip() -> list[str]:

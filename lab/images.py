@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
+import fnmatch
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.catalogue import BASES, LAMBDA_NAMES, Base, Runtime, runtimes
+from lab.catalogue import BASES, LAMBDA_NAMES, Base
+from lab.errors import LabError
+from lab.language import Runtime
+from lab.languages import runtimes
 from lab.layers import Layer
 from lab.registry import INDEX, MANIFEST, Client, sha256
 
@@ -41,6 +47,16 @@ class Target:
         return f"{self.repository}:{self.tag}"
 
     @property
+    def short(self) -> str:
+        """As people type it: python:3.13."""
+        return self.name.removeprefix("lambda/")
+
+    @property
+    def in_slice(self) -> bool:
+        """Is it part of what quickstart and CI need? All bases are."""
+        return self.runtime is None or self.runtime.in_slice
+
+    @property
     def single(self) -> bool:
         """Is the tag a plain image rather than an index? So it is upstream where arm64 never existed."""
         return len(self.architectures) == 1
@@ -53,11 +69,37 @@ class Target:
 
 def targets() -> list[Target]:
     """All images of the lab."""
-    found = [Target("lambda/provided", base.tag, base.architectures, base, None) for base in BASES.values()]
-    for runtime in runtimes():
-        base = BASES[runtime.base]
-        found.append(Target(f"lambda/{runtime.family}", runtime.version, base.architectures, base, runtime))
-    return found
+    bases = [Target("lambda/provided", base.tag, base.architectures, base, None) for base in BASES.values()]
+    own = [
+        Target(f"lambda/{runtime.family}", runtime.version, runtime.architectures, runtime.base, runtime)
+        for runtime in runtimes()
+    ]
+    return [*bases, *own]
+
+
+def chosen(patterns: Sequence[str], *, everything: bool) -> list[Target]:
+    """The targets that names and globs choose, with their bases; the slice when nothing is named.
+
+    Raises:
+        LabError: a name fits nothing.
+    """
+    known = targets()
+    for pattern in patterns:
+        if not any(_fits(target, pattern) for target in known):
+            near = difflib.get_close_matches(pattern, [target.short for target in known], n=3, cutoff=0.3)
+            hint = f"; the nearest are {', '.join(near)}" if near else ""
+            raise LabError(f"the lab has no image '{pattern}'{hint} ('scripts/lab status' lists all)", code=2)
+    if everything:
+        return known
+    if not patterns:
+        return [target for target in known if target.in_slice]
+    named = [target for target in known if any(_fits(target, pattern) for pattern in patterns)]
+    bases = {target.base.name for target in named}
+    return [target for target in known if target in named or (target.runtime is None and target.base.name in bases)]
+
+
+def _fits(target: Target, pattern: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for name in (target.short, target.name))
 
 
 def push(client: Client, target: Target, architecture: str, layers: list[Layer]) -> None:

@@ -8,8 +8,8 @@ import stat
 from pathlib import Path
 
 from lab.catalogue import RPM_NAMES, Base, packages
-from lab.debian import Suite
-from lab.rpms import NEVER, REPOSITORY, build_names, merge_usr
+from lab.debian import NEVER, Suite, merge_usr
+from lab.rpms import REPOSITORY, build_names
 from lab.run import run
 from lab.settings import EPOCH, LAB
 from lab.tools import Tools
@@ -40,10 +40,13 @@ nobody:x:{nobody}:
 """
 
 
+EXTRA = ("python3-gpg",)
+"""dnf imports it even where no signature is checked."""
+
+
 def members(base: Base, suite: Suite) -> list[str]:
     """The Debian packages that a base consists of."""
-    extra = ("python3-gpg",)  # dnf imports it even where no signature is checked
-    return suite.closure((*SEEDS, *base.extra_debs, *extra), NEVER)
+    return suite.closure((*SEEDS, *EXTRA, *base.extra_debs), NEVER)
 
 
 def assemble(base: Base, suite: Suite, debs: list[str], architecture: str, tools: Tools, out: Path) -> None:
@@ -146,7 +149,7 @@ def _package_manager(base: Base, tree: Path) -> None:
 
 
 def _install(name: str, path: Path) -> None:
-    shutil.copyfile(LAB / "files" / name, path)
+    shutil.copyfile(LAB / "files/base" / name, path)
     path.chmod(0o755)
 
 

@@ -14,20 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from lab.catalogue import RPM_NAMES, Base, Package, packages, recipes
-from lab.debian import Suite
+from lab.debian import NEVER, Suite, merge_usr
 from lab.run import run
 from lab.settings import EPOCH, LAB
 
-NEVER = (
-    # Debian's own machinery, which maintainer scripts would need and nothing here runs.
-    "adduser", "base-files", "base-passwd", "debconf", "dpkg", "init-system-helpers", "lsb-base", "perl", "perl-base",
-    "sysvinit-utils", "usrmerge", "media-types", "netbase",
-    # dnf's way to check signatures: the repository is a directory of the image and has none.
-    "gnupg", "gpg", "gpg-agent", "gpgconf", "gpgsm", "gpgv", "dirmngr", "pinentry-curses", "python3-dbus", "sqlite3",
-    # Sanitizers and RPC: large, and no smoke test asks for them.
-    "libasan8", "liblsan0", "libtsan2", "libubsan1", "libhwasan0", "libgprofng0", "libnsl-dev", "libtirpc-dev",
-    "rpcsvc-proto",
-)  # fmt: skip
 PRUNED = ("usr/lib/gcc/*/*/*san*", "usr/lib/gcc/*/*/plugin/*", "usr/bin/*lto-dump*", "usr/bin/*gprofng*")
 REPOSITORY = "usr/lib/lab/repository"
 
@@ -120,20 +110,13 @@ def _build_reals(
     _rpmbuild(parts, work, target, RPM_NAMES[architecture])
 
 
-def merge_usr(tree: Path) -> None:
-    """Make /bin, /sbin, /lib and /lib64 links into /usr, which Debian's packages rely on."""
-    for name in ("bin", "sbin", "lib", "lib64"):
-        (tree / "usr" / name).mkdir(parents=True, exist_ok=True)
-        (tree / name).symlink_to(f"usr/{name}")
-
-
 def _add_files(real: Real, wheels: Path, stage: Path) -> None:
     for link, destination in real.recipe.get("links", {}).items():
         (stage / link).parent.mkdir(parents=True, exist_ok=True)
         (stage / link).symlink_to(destination)
     for place, name in real.recipe.get("files", {}).items():
         (stage / place).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(LAB / "files" / name, stage / place)
+        shutil.copyfile(LAB / "files/base" / name, stage / place)
         (stage / place).chmod(0o755)
     for name in real.recipe.get("wheels", ()):
         (wheel,) = wheels.glob(f"{name}-*.whl")

@@ -12,11 +12,18 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Generic, ParamSpec, TypeVar
 
 from lab.settings import LAB
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def say(message: str) -> None:
@@ -36,6 +43,29 @@ def sources(*names: str) -> str:
     return digest.hexdigest()
 
 
+class Once(Generic[P, T]):
+    """A function that is called once for the same arguments, by several threads too; others wait for the result."""
+
+    def __init__(self, make: Callable[P, T]) -> None:
+        self._make = make
+        self._results: dict[object, Future[T]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result, made if need be; who failed to make it fails again."""
+        key = (args, tuple(sorted(kwargs.items())))
+        with self._lock:
+            first = key not in self._results
+            result = self._results.setdefault(key, Future())
+        if first:
+            try:
+                result.set_result(self._make(*args, **kwargs))
+            except BaseException as error:
+                result.set_exception(error)
+                raise
+        return result.result()
+
+
 class Store:
     """A directory of finished steps."""
 
@@ -43,6 +73,7 @@ class Store:
         self.root = root
         self.root.mkdir(parents=True, exist_ok=True)
         self.used: set[str] = set()
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def clean_scratch(self) -> None:
         """Remove what interrupted runs left; what a program of theirs still writes to is left to the next run."""
@@ -55,20 +86,24 @@ class Store:
         key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
         target = self.root / f"{name}-{key}"
         self.used.add(target.name)
-        if target.exists():
-            return target
+        with self._locks[target.name]:
+            if not target.exists():
+                self._fill(target, name, make)
+        return target
+
+    def _fill(self, target: Path, name: str, make: Callable[[Path], None]) -> None:
         started = time.monotonic()
         scratch = Path(tempfile.mkdtemp(prefix=f".tmp-{name}-", dir=self.root))
         scratch.chmod(0o755)
         make(scratch)
         os.rename(scratch, target)  # noqa: PTH104 - Path.rename would say the same
         say(f"{name:<34} {time.monotonic() - started:6.1f} s")
-        return target
 
-    def prune(self) -> None:
-        """Remove the steps of former inputs."""
+    def prune(self, *, everything: bool) -> None:
+        """Remove the former results of the steps that were asked for; with `everything`, all that were not."""
+        asked = {name.rpartition("-")[0] for name in self.used}
         for path in self.root.iterdir():
-            if path.name not in self.used:
+            if path.name not in self.used and (everything or path.name.rpartition("-")[0] in asked):
                 remove_tree(path)
 
 

@@ -11,15 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.debian import Suite
-from lab.rpms import NEVER, merge_usr
+from lab.debian import NEVER, Suite, merge_usr
 from lab.run import run
 from lab.settings import EPOCH, LAB
 
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 BUILDER = (
     "bash", "coreutils", "diffutils", "findutils", "g++", "g++-aarch64-linux-gnu", "grep", "libc-bin", "make", "mawk",
-    "sed",
+    "patchelf", "sed",
 )  # fmt: skip
 
 
@@ -52,19 +51,28 @@ class Tools:
     suite: str
     tree: Path
 
+    def _command(self, program: str) -> list[str | Path]:
+        """One of the tools' programs with its own loader and libraries, in this machine's file system."""
+        libraries = self.tree / "usr/lib/x86_64-linux-gnu"
+        return [libraries / "ld-linux-x86-64.so.2", "--library-path", libraries, self.tree / "usr/bin" / program]
+
+    def patchelf(self, *words: str | Path) -> None:
+        """Change an ELF file (tools of bookworm)."""
+        run([*self._command("patchelf"), *words])
+
     def compile_python(self, tree: Path, directories: Sequence[str]) -> None:
         """Write byte code beside the modules, valid whatever the files' times are."""
         version = PYTHONS[self.suite]
-        libraries = self.tree / "usr/lib/x86_64-linux-gnu"
-        loader = libraries / "ld-linux-x86-64.so.2"
-        interpreter: list[str | Path] = [loader, "--library-path", libraries, self.tree / f"usr/bin/python{version}"]
         environment = {
             "PYTHONHOME": str(self.tree / "usr"),
             "PYTHONHASHSEED": "0",
             "SOURCE_DATE_EPOCH": str(EPOCH),
             "LC_ALL": "C.UTF-8",
         }
-        run([*interpreter, "-W", "ignore", LAB / "bytecode.py", tree, *directories], env=environment)
+        run(
+            [*self._command(f"python{version}"), "-W", "ignore", LAB / "bytecode.py", tree, *directories],
+            env=environment,
+        )
 
     def shell(self, script: str, work: Path, *, log: Path) -> None:
         """Run a script with the suite's own compilers, `work` being /build there."""

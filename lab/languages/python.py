@@ -7,44 +7,51 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from lab.catalogue import TRIPLES, Runtime
-from lab.debian import Suite
-from lab.rpms import NEVER, merge_usr
+from lab.catalogue import TRIPLES
+from lab.language import Debs, Kit, Language, Needs, Runtime
 from lab.settings import LAB
-from lab.tools import Tools
 
 BUNDLED = ("libbz2.so*", "liblzma.so*", "libreadline.so*", "libsqlite3.so*", "libcrypt.so*")
 """Libraries that the official images carry in /var/lang/lib beside the interpreter."""
+REFUSED = ("zlib1g-dev", "libexpat1-dev", "libc6", "libc6-dev", "tzdata", "readline-common")
 CLIENTS = ("awslambdaric", "simplejson", "snapshot_restore_py", "pip")
 
 
-def seeds(runtime: Runtime) -> list[str]:
-    """Debian packages that the payload starts from."""
-    version = runtime.version
-    distutils = ["python3-distutils", "python3-lib2to3"] if version == "3.11" else []
-    return [f"python{version}", f"libpython{version}", f"libpython{version}-dev", f"python{version}-dev", *distutils]
+class Python(Language):
+    """`parts`: ric is the version of awslambdaric."""
 
+    def needs(self, runtime: Runtime, architecture: str) -> Needs:
+        """Debian's interpreter of the base's suite, and wheels."""
+        version = runtime.version
+        distutils = ("python3-distutils", "python3-lib2to3") if version == "3.11" else ()
+        names = (f"python{version}", f"libpython{version}", f"libpython{version}-dev", f"python{version}-dev")
+        clients = (f"awslambdaric=={runtime.parts['ric']}", "simplejson==4.3.0", "snapshot-restore-py==1.0.0")
+        return Needs(
+            debs=(Debs(runtime.base.suite, (*names, *distutils), REFUSED),),
+            pypi=(*clients, "pip==26.3"),
+            python=version,
+        )
 
-def members(runtime: Runtime, suite: Suite) -> list[str]:
-    """The Debian packages whose files go into the payload."""
-    refused = (*NEVER, "zlib1g-dev", "libexpat1-dev", "libc6", "libc6-dev", "tzdata", "readline-common")
-    return suite.closure(seeds(runtime), refused)
+    def lang(self, kit: Kit) -> None:
+        """The interpreter, moved."""
+        version, triple = kit.version, TRIPLES[kit.architecture]
+        debian = kit.debian() / "usr"
+        target = kit.tree / "var/lang"
+        (target / "bin").mkdir(parents=True)
+        _interpreter(debian, target, version, triple)
+        _headers(debian, target, version, triple)
+        _own_paths(target, version, triple, kit.files / "sitecustomize.py")
+        _install_wheels(kit.wheels(), target, version)
+        kit.tools(kit.base.suite).compile_python(kit.tree, [f"var/lang/lib/python{version}"])
 
+    def client(self, kit: Kit) -> None:
+        """The bootstrap; the client itself is in /var/lang, as upstream."""
+        kit.install("bootstrap", "var/runtime/bootstrap", 0o755, version=kit.version)
+        kit.install("bootstrap.py", "var/runtime/bootstrap.py")
 
-def lang(runtime: Runtime, suite: Suite, debs: list[str], wheels: Path, tools: Tools, out: Path) -> None:
-    """Make out/tree/var/lang."""
-    version, triple = runtime.version, TRIPLES[suite.architecture]
-    debian = out / "debian"
-    merge_usr(debian)
-    suite.extract(debs, debian)
-    target = out / "tree/var/lang"
-    (target / "bin").mkdir(parents=True)
-    _interpreter(debian / "usr", target, version, triple)
-    _headers(debian / "usr", target, version, triple)
-    _own_paths(target, version, triple)
-    _install_wheels(wheels, target, version)
-    shutil.rmtree(debian)
-    tools.compile_python(out / "tree", [f"var/lang/lib/python{version}"])
+    def programs(self, runtime: Runtime) -> tuple[str, ...]:
+        """What a stand-in has."""
+        return (f"bin/python{runtime.version}", "bin/python3", "bin/python", "bin/pip3", "bin/pip")
 
 
 def _interpreter(usr: Path, target: Path, version: str, triple: str) -> None:
@@ -74,7 +81,7 @@ def _headers(usr: Path, target: Path, version: str, triple: str) -> None:
         (target / "lib/pkgconfig" / path.name).write_text(text)
 
 
-def _own_paths(target: Path, version: str, triple: str) -> None:
+def _own_paths(target: Path, version: str, triple: str, sitecustomize: Path) -> None:
     """Undo what Debian changed: its own site directories, and /usr as the prefix in what sysconfig reports."""
     library = target / f"lib/python{version}"
     for name in ("EXTERNALLY-MANAGED", "sitecustomize.py"):
@@ -84,7 +91,7 @@ def _own_paths(target: Path, version: str, triple: str) -> None:
     for path in sorted(library.rglob("*")):
         if path.is_symlink() and not path.exists():
             path.unlink()
-    shutil.copyfile(LAB / "files/sitecustomize.py", library / "sitecustomize.py")
+    shutil.copyfile(sitecustomize, library / "sitecustomize.py")
     sysconfig = library / "sysconfig.py" if (library / "sysconfig.py").exists() else library / "sysconfig/__init__.py"
     text = sysconfig.read_text()
     changed = text.replace("'DEB_PYTHON_INSTALL_LAYOUT', 'posix_local'", "'LAB_LAYOUT', 'posix_local'")
@@ -111,16 +118,6 @@ def _install_wheels(wheels: Path, target: Path, version: str) -> None:
         (wheel,) = wheels.glob(f"{name}-*.whl")
         zipfile.ZipFile(wheel).extractall(site)
     for name in ("pip", "pip3", f"pip{version}"):
-        script = (LAB / "files/pip3").read_text().replace("/usr/bin/python3", f"/var/lang/bin/python{version}")
+        script = (LAB / "files/base/pip3").read_text().replace("/usr/bin/python3", f"/var/lang/bin/python{version}")
         (target / "bin" / name).write_text(script)
         (target / "bin" / name).chmod(0o755)
-
-
-def client(runtime: Runtime, out: Path) -> None:
-    """Make out/tree/var/runtime."""
-    target = out / "tree/var/runtime"
-    target.mkdir(parents=True)
-    text = (LAB / "files/python-bootstrap").read_text().replace("@VERSION@", runtime.version)
-    (target / "bootstrap").write_text(text)
-    (target / "bootstrap").chmod(0o755)
-    shutil.copyfile(LAB / "files/bootstrap.py", target / "bootstrap.py")
