@@ -1,0 +1,120 @@
+"""The lab's own rules, without assembling anything."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from lab import elf, images, standin
+from lab.errors import LabError
+from lab.languages import languages
+from lab.store import Once, Store
+
+GLIBC_OF_ANY_BASE = "99.0"
+
+
+def test_the_slice_is_a_part_of_all_and_has_every_base() -> None:
+    everything = images.chosen([], everything=True)
+    some = images.chosen([], everything=False)
+    assert {target.short for target in everything if target.runtime is None} <= {target.short for target in some}
+    assert len(some) < len(everything)
+
+
+def test_a_name_or_a_glob_brings_its_base_and_nothing_else() -> None:
+    assert [target.short for target in images.chosen(["python:3.13"], everything=False)] == [
+        "provided:al2023",
+        "python:3.13",
+    ]
+    globbed = images.chosen(["lambda/nodejs:*"], everything=False)
+    assert {target.repository for target in globbed} == {"lambda/nodejs", "lambda/provided"}
+
+
+def test_a_name_that_the_lab_lacks_is_told_with_the_nearest() -> None:
+    with pytest.raises(LabError, match=r"no image 'pyton:3.13'; the nearest are python:3.13"):
+        images.chosen(["pyton:3.13"], everything=False)
+
+
+def test_every_package_that_a_runtime_needs_is_pinned() -> None:
+    for language in languages():
+        for runtime in language.runtimes:
+            for architecture in runtime.architectures:
+                if not runtime.stand_in(architecture):
+                    language.pins.identity(language.needs(runtime, architecture))
+
+
+def test_a_stand_in_tells_what_it_stands_in_for_and_fails(tmp_path: Path) -> None:
+    program = tmp_path / "python3.8"
+    program.write_text(standin.program("/var/lang/bin/python3.8", "python-3.8", "nobody's got it"))
+    program.chmod(0o755)
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    assert done.returncode == 69
+    assert done.stderr == (
+        "/var/lang/bin/python3.8 is a stand-in of the lab for python-3.8, it cannot run: nobody's got it\n"
+    )
+
+
+def test_a_program_brings_its_libraries_but_neither_glibc_nor_what_the_base_has(tmp_path: Path) -> None:
+    program = Path(shutil.which("git") or "/bin/tar").resolve()
+    libraries = elf.closure(program, Path("/"))
+    own = {name for name in libraries if not elf.GLIBC.fullmatch(name)}
+    present, *rest = sorted(own)
+    patched: list[object] = []
+    elf.transplant(
+        program,
+        Path("/"),
+        tmp_path,
+        "bin/it",
+        elf.Base(GLIBC_OF_ANY_BASE, {present}),
+        lambda *words: patched.extend(words),
+    )
+    assert {path.name for path in tmp_path.glob("lib/*")} == set(rest)
+    assert patched == ["--force-rpath", "--set-rpath", "/var/lang/lib", tmp_path / "bin/it"]
+
+
+def test_a_program_that_wants_a_newer_glibc_brings_it_with_its_loader(tmp_path: Path) -> None:
+    program = Path("/bin/tar").resolve()
+    patched: list[object] = []
+    elf.transplant(program, Path("/"), tmp_path, "bin/it", elf.Base("2.0", ()), lambda *words: patched.extend(words))
+    brought = {path.name for path in tmp_path.glob("glibc/*")}
+    loader = Path(next(str(word) for word in patched if "ld-linux" in str(word))).name
+    assert {"libc.so.6", loader} <= brought
+    assert not list(tmp_path.glob("lib/*"))
+
+
+def test_what_several_threads_ask_for_is_made_once() -> None:
+    made: list[str] = []
+    entered = threading.Event()
+
+    def slowly(name: str) -> str:
+        entered.wait(0.2)
+        made.append(name)
+        return name.upper()
+
+    once = Once(slowly)
+    threads = [threading.Thread(target=once, args=("a",)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert once("a") == "A"
+    assert made == ["a"]
+
+
+def test_assembling_a_part_keeps_the_finished_steps_of_the_others(tmp_path: Path) -> None:
+    first = Store(tmp_path)
+    first.step("a", 1, _nothing)
+    first.step("b", 1, _nothing)
+    second = Store(tmp_path)
+    second.step("a", 2, _nothing)
+    second.prune(everything=False)
+    assert sorted(path.name.split("-")[0] for path in tmp_path.iterdir()) == ["a", "b"]
+    second.prune(everything=True)
+    assert [path.name.split("-")[0] for path in tmp_path.iterdir()] == ["a"]
+
+
+def _nothing(_out: Path) -> None:
+    """A step that makes nothing."""
