@@ -78,8 +78,8 @@ class Builder:
                 "DOCKER_HOST or DOCKER_CONTEXT to an engine elsewhere"
             )
 
-    def build(self, image: Image, step: Step) -> Record:
-        """Builds an image; its parent must be in the engine.
+    def build(self, image: Image, step: Step, fresh: bool = False) -> Record:
+        """Builds an image, `fresh` without any cache; its parent must be in the engine.
 
         Raises:
             BuildFailedError: with the log's last lines.
@@ -93,7 +93,8 @@ class Builder:
         metadata.unlink(missing_ok=True)
         started = time.monotonic()
         with log.open("w", encoding="utf-8") as stream:
-            last = self._run(self._command(image, inputs, metadata), stream, step)
+            command = [*self._command(image, inputs, metadata), *(["--no-cache"] if fresh else [])]
+            last = self._run(command, stream, step)
             if not metadata.exists() and _lost_by_the_engine("\n".join(last)):
                 step("again without cache, as the engine lost a cached step")
                 last = self._run([*self._command(image, inputs, metadata), "--no-cache"], stream, step)

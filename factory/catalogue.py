@@ -83,6 +83,7 @@ def plan_entry(item: Item) -> dict[str, Any]:
         "action": item.action.value,
         "reason": item.reason,
         "digest": item.record.digest if item.record else None,
+        "fresh": item.fresh,
     }
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,8 @@ def _call(parsed: argparse.Namespace) -> int:
         "render": lambda: commands.render(options, parsed.output),
         "diff": lambda: commands.diff(options, parsed.revision),
         "plan": lambda: commands.plan(options, parsed.format, parsed.shard),
+        "promote": lambda: commands.promote(options, parsed.format),
+        "gc": lambda: commands.gc(options, parsed.keep_days, parsed.yes),
         "emulator": lambda: commands.emulator(options),
         "doctor": lambda: commands.doctor(options),
     }
@@ -63,7 +66,7 @@ def _call(parsed: argparse.Namespace) -> int:
 
 def _options(parsed: argparse.Namespace) -> Options:
     from factory.images import Selection
-    from factory.options import Options
+    from factory.options import Options, Publishing
 
     matrix = Path(parsed.matrix)
     given = {"builder": parsed.builder, "registry": parsed.registry, "jobs": parsed.jobs}
@@ -75,6 +78,9 @@ def _options(parsed: argparse.Namespace) -> Options:
         verbose=parsed.verbose,
         quiet=parsed.quiet,
         locked=parsed.locked,
+        stale=getattr(parsed, "stale", False) or getattr(parsed, "max_age", None) is not None,
+        max_age=getattr(parsed, "max_age", None),
+        publishing=Publishing(getattr(parsed, "publishing", Publishing.EACH)),
         selection=Selection(
             patterns=tuple(getattr(parsed, "selectors", ())),
             bases=tuple(getattr(parsed, "base", ())),
@@ -125,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     diffing.add_argument("revision", metavar="REV")
     planning = add("plan", "Show what would be done with each image, and why.", selecting)
     planning.add_argument("--shard", metavar="I/N", help="only the I-th of N parts")
+    _staleness(planning)
     running = [
         add("build", "Build the images.", selecting),
         add("test", "Test the built images by invoking them.", selecting),
@@ -133,12 +140,33 @@ def _parser() -> argparse.ArgumentParser:
     ]
     for command in running:
         command.add_argument("--timing", action="store_true", help="print where the time went, and the critical path")
+        _staleness(command)
+    for command in running[2:]:
+        _publishing(command)
+    promoting = add(
+        "promote", "Let the tags that move stand for images that --hold left waiting: all, or none.", selecting
+    )
+    clearing = add("gc", "List what no tag needs in the registry; delete it with --yes.")
+    clearing.add_argument("--keep-days", type=_days, default="90", metavar="N", help="how old a dated tag may be (90)")
+    clearing.add_argument("--yes", action="store_true", help="delete")
     add("emulator", "Compile the emulator for each architecture.")
     add("doctor", "Say what this machine lacks, and the command that mends it.")
-    for command in (listing, showing, *running):
+    for command in (listing, showing, promoting, *running):
         command.add_argument("--format", choices=_FORMS, default="text", help="how to print the result")
     planning.add_argument("--format", choices=(*_FORMS, "github"), default="text", help="how to print the result")
     return parser
+
+
+def _staleness(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stale", action="store_true", help="compare with the registry: only what it lacks")
+    parser.add_argument("--max-age", type=_days, metavar="DAYS", help="as --stale, and what is older is stale too")
+
+
+def _publishing(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_mutually_exclusive_group()
+    for name, summary in (("together", "move tags when all images passed"), ("hold", "move no tags: `promote` does")):
+        group.add_argument(f"--{name}", dest="publishing", action="store_const", const=name, help=summary)
+    parser.set_defaults(publishing="each")
 
 
 def _common() -> argparse.ArgumentParser:
@@ -217,6 +245,12 @@ def _environment(name: str, default: str | None = None) -> Any:
 
 def _switch(name: str) -> bool:
     return _environment(name, "").lower() not in ("", "0", "false", "no")
+
+
+def _days(text: str) -> timedelta:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days; write 0 or more")
+    return timedelta(days=int(text))
 
 
 def _count(text: str) -> int:

@@ -6,12 +6,12 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from factory import catalogue, lock
 from factory.errors import ExitCode, UsageError
-from factory.images import Selection, with_ancestors
+from factory.images import Image, Selection, with_ancestors
 from factory.matrix import Matrix
 from factory.options import Options
 from factory.plan import Action, Item
@@ -105,19 +105,40 @@ def diff(options: Options, revision: str) -> int:
 def plan(options: Options, form: str, shard: str | None) -> int:
     """Prints what would be done with each selected image, and why."""
     session = Session(options)
-    wanted = set(session.selected)
-    items = [
-        item
-        for item in make_plan(with_ancestors(session.selected), session.inputs_of, session.world())
-        if item.image in wanted or item.action in (Action.BUILD, Action.BLOCKED)
-    ]
-    items = _shard(items, shard)
+    plans = session.stale.values() if options.stale else _local_plan(session)
+    items = _shard(_relevant(list(plans), set(session.named)), shard)
     for file in session.records.damaged:
         print(f"warning: {file} is damaged and counts as missing", file=sys.stderr)
     if form == "github":
         print(json.dumps(catalogue.github_matrix(items)))
     else:
         _print(form, [catalogue.plan_entry(item) for item in items], lambda: catalogue.plan_text(items))
+    return ExitCode.DONE
+
+
+def promote(options: Options, form: str) -> int:
+    """Lets the tags that move stand for the selected images, which wait in the registry."""
+    from factory.promote import promote as promote_all
+
+    session = Session(options)
+    promoted = promote_all(session)
+    entries = [{"name": image.name, "digest": record.digest} for image, record in promoted.items()]
+    rows = [(image.name, record.digest.removeprefix("sha256:")[:12]) for image, record in promoted.items()]
+    _print(form, entries, lambda: table(("PROMOTED", "DIGEST"), rows))
+    return ExitCode.DONE
+
+
+def gc(options: Options, keep: timedelta, yes: bool) -> int:
+    """Lists what no tag needs, or deletes it."""
+    from factory.gc import Collector
+
+    session = Session(options)
+    collector = Collector(session.registry, session.repository, session.today, keep)
+    found = collector.find()
+    for garbage in collector.delete(found) if yes else found:
+        print(f"{garbage.digest}  {', '.join(garbage.tags) or '-'}  {garbage.reason}")
+    ending = "deleted" if yes else "may go; `factory gc --yes` deletes them"
+    print(f"{session.repository}: {len(found)} manifests {ending}")
     return ExitCode.DONE
 
 
@@ -170,6 +191,18 @@ def doctor(options: Options) -> int:
         if finding.remedy:
             print(f"{finding.what}: {finding.remedy}")
     return ExitCode.MACHINE if any(finding.remedy for finding in findings) else ExitCode.DONE
+
+
+def _local_plan(session: Session) -> list[Item]:
+    """What is to be done, told from the engine and the records of this machine."""
+    return make_plan(with_ancestors(session.selected), session.inputs_of, session.world())
+
+
+def _relevant(items: list[Item], named: set[Image]) -> list[Item]:
+    """The named images, and what must be built for those of them that are built."""
+    parents = {item.image.parent for item in items if item.image in named and item.action is Action.BUILD}
+    needed = {item.image for item in items if item.action in (Action.BUILD, Action.BLOCKED)} & parents
+    return [item for item in items if item.image in named | needed]
 
 
 def _print(form: str, data: object, text: object) -> None:

@@ -5,9 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from factory.images import Selection
+
+
+class Publishing(StrEnum):
+    """When the tags that move come to stand for the images of a run."""
+
+    EACH = "each"
+    """Each as soon as it passed."""
+    TOGETHER = "together"
+    """All of them, when all passed."""
+    HOLD = "hold"
+    """Not in this run: the images wait under their dated tags for `factory promote`."""
 
 
 @dataclass(frozen=True)
@@ -25,4 +38,9 @@ class Options:
     verbose: bool = False
     quiet: bool = False
     locked: bool = False
+    stale: bool = False
+    """Only what the registry lacks or has otherwise; what it has already is taken from there."""
+    max_age: timedelta | None = None
+    """How old a published image may be before it is stale."""
+    publishing: Publishing = Publishing.EACH
     selection: Selection = field(default_factory=Selection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -62,6 +62,18 @@ class Reader:
         with ThreadPoolExecutor(_PARALLEL) as pool:
             return dict(zip(images, pool.map(lambda image: self._one(image, days), images), strict=True))
 
+    def staged(self, image: Image, tags: Iterable[str]) -> Iterator[Published]:
+        """What is published under an image's dated tags, youngest first; `tags` are those of the repository.
+
+        Raises:
+            RegistryError: refused.
+            RegistryUnreachableError: no answer.
+        """
+        dated = [tag for tag in tags if (split := split_dated(tag)) and split[0] == image.name]
+        for tag in sorted(dated, key=_age, reverse=True):
+            if found := self._tagged(tag, None):
+                yield found
+
     def record(self, there: Published) -> Record | None:
         """What the push of an image knew of it; None where nothing is attached that can be read.
 
@@ -73,7 +85,10 @@ class Reader:
         return parse(content) if content else None
 
     def _one(self, image: Image, days: Mapping[str, date]) -> Published | None:
-        manifest = self.registry.manifest(self.repository, image.name)
+        return self._tagged(image.name, days.get(image.name))
+
+    def _tagged(self, tag: str, day: date | None) -> Published | None:
+        manifest = self.registry.manifest(self.repository, tag)
         if manifest is None:
             return None
         labels = self._labels(manifest)
@@ -82,7 +97,7 @@ class Reader:
             manifest=manifest,
             inputs_key=labels.get(LABEL),
             inputs=_inputs(labels),
-            day=days.get(image.name),
+            day=day,
             records=tuple(referrer for referrer in records if referrer.artifact_type == RECORD_TYPE),
         )
 
@@ -116,6 +131,11 @@ def split_dated(tag: str) -> tuple[str, date] | None:
         return match["name"], datetime.strptime(match["day"], "%Y%m%d").date()
     except ValueError:
         return None
+
+
+def _age(tag: str) -> tuple[int, ...]:
+    """Day and number of a dated tag, `20261123.2-…`: the second of a day is younger than the first."""
+    return tuple(int(number) for number in tag.partition("-")[0].split("."))
 
 
 def _inputs(labels: Mapping[str, str]) -> Inputs | None:

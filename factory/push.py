@@ -43,8 +43,7 @@ class NotTestedError(FactoryError):
 class Publisher:
     """Pushes to one repository on a given day.
 
-    `architectures` tells which architectures a name without architecture may have: those its index is made of. `renew`
-    gives an image that was published before a dated tag of today, to say that it was found good again.
+    `architectures` tells which architectures a name without architecture may have: those its index is made of.
     """
 
     engine: Engine
@@ -53,24 +52,25 @@ class Publisher:
     architectures: Callable[[Image], tuple[Architecture, ...]]
     today: date
     build_dir: Path
-    renew: bool = False
 
     @property
     def referrers(self) -> Referrers:
         """What is attached to the images of the repository."""
         return Referrers(self.registry, self.repository, self.build_dir / "locks")
 
-    def push(self, image: Image, record: Record, step: Callable[[str], None]) -> Record:
+    def push(self, image: Image, record: Record, step: Callable[[str], None], renew: bool = False) -> Record:
         """Pushes a tested image and completes its set of tags; returns the record with the tags it has now.
+
+        `renew` gives an image that was published before a dated tag of today: it was made again, and is the same.
 
         Raises:
             NotTestedError: its smoke test has not passed on this very digest, or it was not executed and the registry
                 is more than this machine's own.
             RegistryError, EngineError, RegistryUnreachableError: after all tries.
         """
-        return self.promote(image, self.stage(image, record, step), step)
+        return self.promote(image, self.stage(image, record, step, renew), step)
 
-    def stage(self, image: Image, record: Record, step: Callable[[str], None]) -> Record:
+    def stage(self, image: Image, record: Record, step: Callable[[str], None], renew: bool = False) -> Record:
         """Pushes a tested image under a dated tag and attaches its record; the tags that move stay where they are.
 
         Raises:
@@ -78,7 +78,7 @@ class Publisher:
             RegistryError, EngineError, RegistryUnreachableError: after all tries.
         """
         self._vouched(image, record)
-        tag, manifest = self._date(image, record, step)
+        tag, manifest = self._date(image, record, step, renew)
         self.referrers.attach(manifest, document(record))
         return self._with_tags(record, {tag})
 
@@ -115,9 +115,9 @@ class Publisher:
         known = record.pushed.get(str(self.repository), ())
         return replace(record, pushed={**record.pushed, str(self.repository): sorted({*known, *tags})})
 
-    def _date(self, image: Image, record: Record, step: Callable[[str], None]) -> tuple[str, Manifest]:
+    def _date(self, image: Image, record: Record, step: Callable[[str], None], renew: bool) -> tuple[str, Manifest]:
         """The dated tag of this very image, which is made unless there is one: a dated tag is never moved."""
-        for tag in self._candidates(image, record):
+        for tag in self._candidates(image, record, renew):
             present = self.registry.manifest(self.repository, tag)
             if present is None:
                 step(f"pushing {tag}")
@@ -126,9 +126,9 @@ class Publisher:
                 return tag, present
         raise AssertionError("unreachable: the numbering has no end")
 
-    def _candidates(self, image: Image, record: Record) -> Iterator[str]:
+    def _candidates(self, image: Image, record: Record, renew: bool) -> Iterator[str]:
         """The dated tag that the image has already, unless it is to have a new one; then those of today."""
-        if not self.renew:
+        if not renew:
             known = record.pushed.get(str(self.repository), ())
             yield from (tag for tag in known if (dated := split_dated(tag)) and dated[0] == image.name)
         yield image.dated_tag(self.today)

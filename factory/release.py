@@ -16,6 +16,7 @@ from factory.files import exclusive
 from factory.images import Image, status_on
 from factory.keys import local_name
 from factory.matrix import Status
+from factory.options import Publishing
 from factory.pipeline import Graph, Outcome, Step, Task
 from factory.plan import current
 from factory.progress import Progress, State, choose
@@ -93,9 +94,22 @@ class Run:
     def _build(self, image: Image) -> bool:
         if self._current(image):
             return False
-        record = self.session.builder.build(image, self._begin(image, Step.BUILD))
+        if self._adopt(image):
+            return False
+        record = self.session.builder.build(image, self._begin(image, Step.BUILD), self.session.is_fresh(image))
         self._keep(image, self.session.records.save(record))
         return True
+
+    def _adopt(self, image: Image) -> bool:
+        """With --stale, takes an image from the registry that has it with the present inputs."""
+        session = self.session
+        if not session.options.stale or session.is_fresh(image):
+            return False
+        self._begin(image, Step.BUILD)("taking it from the registry")
+        record = session.adopter.adopt(image, session.inputs_of(image), session.published.get(image))
+        if record:
+            self._keep(image, record)
+        return record is not None
 
     def _test(self, image: Image) -> bool:
         session, record = self.session, self._needed(image)
@@ -112,7 +126,9 @@ class Run:
 
     def _push(self, image: Image) -> bool:
         record = self._needed(image)
-        pushed = self.session.publisher.push(image, record, self._begin(image, Step.PUSH))
+        publisher, renew = self.session.publisher, self.session.is_fresh(image)
+        push = publisher.push if self.session.options.publishing is Publishing.EACH else publisher.stage
+        pushed = push(image, record, self._begin(image, Step.PUSH), renew)
         self._keep(image, self.session.records.save(pushed))
         return pushed.pushed != record.pushed
 
@@ -152,7 +168,17 @@ class Run:
         inputs_key = self.session.inputs_of(image).key
         found = self.session.engine.inspect(local_name(image.name, inputs_key))
         record = self.session.records.refresh(found.digest) if found else None
-        return record if record and record.inputs_key == inputs_key else None
+        good = record and record.inputs_key == inputs_key and self.session.serves(image, record)
+        return record if good else None
+
+    def promote_together(self, outcome: Outcome) -> None:
+        """Lets the tags that move stand for all selected images, which are in the registry; if one failed, for none."""
+        if not outcome.ok:
+            print("no tag was moved, because not all images passed", file=sys.stderr)
+            return
+        for image in self.session.selected:
+            promoted = self.session.publisher.promote(image, self.records[image], self._begin(image, Step.PUSH))
+            self._keep(image, self.session.records.save(promoted))
 
     def _keep(self, image: Image, record: Record) -> None:
         with self._lock:
@@ -181,6 +207,8 @@ def run(session: Session, steps: tuple[Step, ...]) -> Report:
             this.records[task.image] = record
             progress.state(task.image.name, State.UNCHANGED, f"{task.step}")
         outcome = pipeline.run(rest, this.work, session.options.jobs)
+        if Step.PUSH in steps and session.options.publishing is Publishing.TOGETHER:
+            this.promote_together(outcome)
         this.timing.stop()
         for image, cause in {task.image: cause for task, cause in outcome.blocked.items()}.items():
             if image != cause:
@@ -198,7 +226,11 @@ def _complete(session: Session, tasks: Graph) -> dict[Task, Record]:
     for task in tasks:
         record = current(task.image, session.inputs_of(task.image), world)
         tested = record and record.tests and record.tests.sound and record.tests.key == world.tests_key(task.image)
-        if record and (task.step is Step.BUILD or (task.step is Step.TEST and tested)):
+        if (
+            record
+            and session.serves(task.image, record)
+            and (task.step is Step.BUILD or (task.step is Step.TEST and tested))
+        ):
             found[task] = record
     return found
 

@@ -17,16 +17,20 @@ from factory.keys import InputsOf, local_name
 from factory.loader import load
 from factory.matrix import Architecture, Matrix
 from factory.options import Options
+from factory.plan import Action
 from factory.process import Processes
-from factory.records import Records
+from factory.records import Record, Records
 from factory.references import Repository
 from factory.render import Renderer
 from factory.smoke.recipe import recipe, tests_key
 
 if TYPE_CHECKING:
+    from factory.adopt import Adopter
     from factory.build import Builder
     from factory.engine import Engine
+    from factory.published import Published, Reader
     from factory.push import Publisher
+    from factory.registry import Registry
 
 
 class Session:
@@ -68,16 +72,35 @@ class Session:
 
     @cached_property
     def selected(self) -> list[Image]:
+        """The images that this run is about: those that the selectors name; of them, with --stale, the stale ones."""
+        if not self.options.stale:
+            return self.named
+        wanted = set(self.named)
+        return [image for image, item in self.stale.items() if image in wanted and item.action is not Action.SKIP]
+
+    @cached_property
+    def stale(self) -> dict[Image, plan.Item]:
+        """What is to be done with the named images and their ancestors, told from the registry."""
+        from factory.stale import Standard, stale
+
+        images = with_ancestors(self.named)
+        standard = Standard(self.tests_key, self.today, self.options.max_age, self.options.locked)
+        return {item.image: item for item in stale(images, self.inputs_of, self.published, standard)}
+
+    @cached_property
+    def published(self) -> dict[Image, Published | None]:
+        """What the registry has of the named images and their ancestors."""
+        return self.reader.read(with_ancestors([*self.named, *self._peers(self.named)]))
+
+    @cached_property
+    def named(self) -> list[Image]:
         """The images that the selectors name."""
         return select(expand(self.matrix), self.options.selection, status_on(self.matrix, self.today))
 
     @cached_property
     def ancestors(self) -> list[Image]:
         """What the selected images are built from, or tested with, and that is not selected itself."""
-        from factory.pipeline import run_peer
-
-        peers = [peer for image in self.selected if (peer := run_peer(image))]
-        wanted = with_ancestors([*self.selected, *peers])
+        wanted = with_ancestors([*self.selected, *self._peers(self.selected)])
         return [image for image in wanted if image not in set(self.selected)]
 
     @cached_property
@@ -105,19 +128,57 @@ class Session:
         return Builder(self.engine, self.processes, self.contexts, self.options.build_dir, self.options.builder)
 
     @cached_property
+    def registry(self) -> Registry:
+        """What speaks with registries."""
+        from factory.registry import Registry
+
+        return Registry()
+
+    @cached_property
+    def reader(self) -> Reader:
+        """What reads the published images."""
+        from factory.published import Reader
+        from factory.referrers import Referrers
+
+        referrers = Referrers(self.registry, self.repository, self.options.build_dir / "locks")
+        return Reader(self.registry, self.repository, referrers)
+
+    @cached_property
+    def adopter(self) -> Adopter:
+        """What takes published images into the engine."""
+        from factory.adopt import Adopter
+
+        return Adopter(self.reader, self.engine, self.records)
+
+    @cached_property
     def publisher(self) -> Publisher:
         """What pushes."""
         from factory.push import Publisher
-        from factory.registry import Registry
 
         return Publisher(
-            self.engine, Registry(), self.repository, self.architectures, self.today, self.options.build_dir
+            self.engine, self.registry, self.repository, self.architectures, self.today, self.options.build_dir
         )
 
     @property
     def today(self) -> date:
         """The day of dated tags, UTC."""
         return datetime.now(UTC).date()
+
+    def _peers(self, images: Iterable[Image]) -> list[Image]:
+        """What these images are tested with."""
+        from factory.pipeline import run_peer
+
+        return [peer for image in images if (peer := run_peer(image))]
+
+    def is_fresh(self, image: Image) -> bool:
+        """Whether an image is to be built anew although one with its inputs is published."""
+        return self.options.stale and image in self.stale and self.stale[image].fresh
+
+    def serves(self, image: Image, record: Record) -> bool:
+        """Whether a finished image with the present inputs need not be built again: not when it is too old."""
+        if not self.is_fresh(image) or self.options.max_age is None:
+            return True
+        return datetime.now(UTC) - datetime.fromisoformat(record.built) <= self.options.max_age
 
     def architectures(self, image: Image) -> tuple[Architecture, ...]:
         """The architectures that an image's name without architecture stands for."""

@@ -347,7 +347,7 @@ def test_rendering_again_touches_nothing(folder: Path) -> None:
 def test_the_keys_of_plan_are_a_contract(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "nodejs22.x-arm64", "--format", "json"]) == 0
     assert _json(capsys) == [
-        {"name": name, "action": "build", "reason": "never built", "digest": None}
+        {"name": name, "action": "build", "reason": "never built", "digest": None, "fresh": False}
         for name in ("al2023-arm64", "nodejs22.x-arm64")
     ]
 

@@ -169,8 +169,7 @@ def test_what_is_not_in_the_registry_cannot_be_promoted(world: World) -> None:
 
 def test_an_image_that_was_found_good_again_gets_a_new_date(world: World) -> None:
     pushed = world.push(RUN_X86, world.built(RUN_X86))
-    later = replace(world.publisher(date(2026, 12, 24)), renew=True)
-    later.push(RUN_X86, pushed, world.steps.append)
+    world.publisher(date(2026, 12, 24)).push(RUN_X86, pushed, world.steps.append, renew=True)
     assert world.tags()["20261224-nodejs22.x-x86_64"] == pushed.digest
     assert len(world.engine.pushed) == 1, "nothing has to travel"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from factory import lock, release
 from factory.build import Builder
 from factory.cli import main
+from factory.contexts import labels
 from factory.engine import EngineError, EngineImage
 from factory.errors import FactoryError, Interrupted
 from factory.images import Image
@@ -22,7 +24,7 @@ from factory.keys import local_name
 from factory.published import split_dated
 from factory.records import CheckResult, Record, Records
 from factory.records import TestResult as SmokeResult
-from factory.registry import OCI_MANIFEST, Manifest
+from factory.registry import OCI_MANIFEST, Manifest, digest_of
 from factory.session import Session
 from factory.smoke import suite
 from factory.smoke.checks import Subject
@@ -36,6 +38,8 @@ RUN, BUILD = "python3.11-x86_64", "build-python3.11-x86_64"
 class Machine:
     """Stands for engine and builder: images are manifests, kept by digest and by local name."""
 
+    tests_key = "key"
+
     def __init__(self, registry: FakeRegistry) -> None:
         self.registry = registry
         self.images: dict[str, Manifest] = {}
@@ -43,6 +47,7 @@ class Machine:
         self.broken_builds: dict[str, Exception] = {}
         self.checks: dict[str, tuple[CheckResult, ...]] = {}
         self.unfit = False
+        self.packages = "as they were"
         self.client = SimpleNamespace(containers=SimpleNamespace(list=lambda **_: []))
 
     def check(self) -> None:
@@ -63,19 +68,35 @@ class Machine:
             raise EngineError("denied")
         self.registry.keep(repository.partition("/")[2], tag, self.images[digest])
 
-    def build(self, image: Image, session: Session) -> Record:
-        self.work.append(f"build {image.name}")
+    def pull(self, repository: str, digest: str, platform: str, name: str) -> None:
+        self.work.append(f"pull {name.partition('/')[2].rpartition(':')[0]}")
+        assert platform == "linux/amd64"
+        manifest = self.registry.manifests[repository.partition("/")[2], digest]
+        self.images[digest] = self.images[name] = manifest
+
+    def forget(self) -> None:
+        """Becomes another machine: an empty engine and no records."""
+        self.images.clear()
+        self.work.clear()
+        shutil.rmtree("build")
+
+    def build(self, image: Image, session: Session, fresh: bool) -> Record:
+        self.work.append(f"build {image.name}{' afresh' if fresh else ''}")
         if error := self.broken_builds.get(image.name):
             raise error
         inputs = session.inputs_of(image)
-        manifest = Manifest(OCI_MANIFEST, json.dumps({"name": image.name, "key": inputs.key}).encode())
+        config = {"architecture": "amd64", "config": {"Labels": labels(inputs)}, "packages": self.packages}
+        content = json.dumps({"name": image.name, **config}).encode()
+        self.registry.blobs[digest_of(content)] = content
+        manifest = Manifest(OCI_MANIFEST, json.dumps({"config": {"digest": digest_of(content)}}).encode())
         self.images[manifest.digest] = self.images[local_name(image.name, inputs.key)] = manifest
-        return record(image.name, inputs, with_digest=manifest.digest)
+        made = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return record(image.name, inputs, with_digest=manifest.digest, built=made)
 
     def test(self, subject: Subject) -> SmokeResult:
         self.work.append(f"test {subject.image.name}")
         checks = self.checks.get(subject.image.name, (CheckResult("runs", True, 0.1),))
-        return SmokeResult("key", "2026-11-23T12:00:00+00:00", checks)
+        return SmokeResult(self.tests_key, "2026-11-23T12:00:00+00:00", checks)
 
 
 @pytest.fixture
@@ -95,7 +116,7 @@ def machine(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def session_of(builder: Builder) -> Any:
         return SimpleNamespace(inputs_of=builder.contexts.inputs_of)
 
-    monkeypatch.setattr(Builder, "build", lambda self, image, _: machine.build(image, session_of(self)))
+    monkeypatch.setattr(Builder, "build", lambda self, image, _, fresh: machine.build(image, session_of(self), fresh))
     monkeypatch.setattr(release, "run_checks", lambda subject, _: machine.test(subject))
     monkeypatch.setattr(release, "installed_packages", lambda _: ("bash-5-1.x86_64",))
     return machine
@@ -203,7 +224,6 @@ def test_a_refused_push_fails_and_is_made_up_for(machine: Machine) -> None:
 def test_no_registry_is_the_machines_lack(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("factory.push.Registry", None)
     from factory.registry import Registry
 
     monkeypatch.setattr("factory.registry.Registry", lambda: Registry(retries=0))
@@ -280,6 +300,155 @@ def test_blocked_runtimes_are_told_once_a_run(machine: Machine, capsys: pytest.C
 def test_an_ancestor_is_built_but_neither_tested_nor_pushed(machine: Machine) -> None:
     assert _release(RUN) == 0
     assert machine.work == ["build al2-x86_64", f"build {RUN}", f"test {RUN}", f"push {RUN}"]
+
+
+def _plan(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, tuple[str, str]]:
+    capsys.readouterr()
+    assert main(["plan", *(words or ("--stale", *SLICE)), "--format", "json"]) == 0
+    entries = json.loads(capsys.readouterr().out)
+    return {entry["name"]: (entry["action"], entry["reason"]) for entry in entries}
+
+
+def _move_upstream() -> str:
+    """Lets the lock say that an upstream moved; returns its reference."""
+    reference = "upstream.example/lambda/python:3.11"
+    lock.write(Path("matrix.lock"), full_lock(small(), changes={reference: "moved"}))
+    return reference
+
+
+def test_another_machine_finds_nothing_to_do(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _release() == 0
+    machine.forget()
+    machine.registry.requests.clear()
+    assert set(_plan(capsys).values()) == {("skip", "nothing changed")}
+    assert _release("--stale", *SLICE) == 0
+    assert machine.work == []
+    assert machine.registry.written() == []
+
+
+def test_a_moved_upstream_rebuilds_its_two_variants_and_takes_the_rest_from_the_registry(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _release() == 0
+    machine.forget()
+    before = machine.registry.tags()
+    reference = _move_upstream()
+    todo = {name: reason for name, (action, reason) in _plan(capsys).items() if action != "skip"}
+    assert todo.keys() == {RUN, BUILD}
+    assert all(reason.startswith(f"{reference} moved from ") for reason in todo.values())
+    assert _release("--stale", *SLICE) == 0
+    assert sorted(machine.work) == sorted(
+        [f"{step} {name}" for step in ("build", "test", "push") for name in (RUN, BUILD)]
+        + ["pull al2-x86_64", "pull build-al2-x86_64"]
+    )
+    moved = {tag for tag, digest in machine.registry.tags().items() if before.get(tag, digest) != digest}
+    assert moved == {RUN, BUILD, "python3.11", "build-python3.11"}
+    machine.forget()
+    assert _release("--stale", *SLICE) == 0
+    assert machine.work == []
+
+
+def test_a_changed_smoke_test_tests_what_is_published(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _release() == 0
+    machine.forget()
+    before = machine.registry.tags()[RUN]
+    monkeypatch.setattr("factory.session.tests_key", lambda *_: "other")
+    monkeypatch.setattr(Machine, "tests_key", "other")
+    assert set(_plan(capsys).values()) == {("test", "the smoke test changed")}
+    assert _release("--stale", *SLICE) == 0
+    assert {word.split()[0] for word in machine.work} == {"pull", "test"}
+    assert machine.registry.tags()[RUN] == before
+    assert set(_plan(capsys).values()) == {("skip", "nothing changed")}
+
+
+def test_what_is_too_old_is_built_afresh_and_gets_a_new_date(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _release() == 0
+    first = machine.registry.tags()
+    machine.forget()
+    later = datetime.now(UTC).date() + timedelta(days=40)
+    monkeypatch.setattr(Session, "today", property(lambda _: later))
+    assert {action for action, _ in _plan(capsys, "--max-age", "30", *SLICE).values()} == {"build"}
+    assert _release("--max-age", "30", *SLICE) == 0
+    assert sorted(word for word in machine.work if word.startswith("build")) == sorted(
+        f"build {name} afresh" for name in ("al2-x86_64", "build-al2-x86_64", RUN, BUILD)
+    )
+    assert machine.registry.tags()[f"{later:%Y%m%d}-{RUN}"] == first[RUN], "made again, it is the same"
+    assert {action for action, _ in _plan(capsys, "--max-age", "30", *SLICE).values()} == {"skip"}
+
+
+def test_together_nothing_moves_when_one_image_fails(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _release() == 0
+    before = machine.registry.tags()
+    _move_upstream()
+    machine.checks[BUILD] = (CheckResult("compiles", False, 0.1, "it does not"),)
+    assert _release("--together", *SLICE) == 1
+    after = machine.registry.tags()
+    assert {tag: after[tag] for tag in before if not tag.startswith("sha256-")} == {
+        tag: digest for tag, digest in before.items() if not tag.startswith("sha256-")
+    }
+    assert "no tag was moved" in capsys.readouterr().err
+    machine.checks.clear()
+    assert _release("--together", *SLICE) == 0
+    moved = machine.registry.tags()
+    assert {tag for tag in before if moved[tag] != before[tag] and not tag.startswith("sha256-")} == {
+        RUN,
+        BUILD,
+        "python3.11",
+        "build-python3.11",
+    }
+
+
+def test_held_images_are_promoted_by_whoever_comes_later(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _release("--hold", "al2-x86_64", RUN) == 0
+    assert not {RUN, "python3.11", "al2"} & machine.registry.tags().keys()
+    machine.forget()
+    assert main(["promote", *SLICE]) == 1
+    told = capsys.readouterr().err
+    assert "nothing was promoted" in told
+    assert f"build-al2-x86_64, {BUILD}" in told
+    assert not {RUN, "python3.11", "al2"} & machine.registry.tags().keys()
+    assert main(["promote", RUN, "al2-x86_64"]) == 0
+    tags = machine.registry.tags()
+    assert {RUN, "python3.11", "al2-x86_64", "al2"} <= tags.keys()
+    assert tags[RUN] in capsys.readouterr().out or tags[RUN][7:19]
+    assert machine.work == []
+
+
+def test_what_was_made_from_other_inputs_is_not_promoted(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _release("--hold", RUN) == 0
+    _move_upstream()
+    assert main(["promote", RUN]) == 1
+    assert RUN not in machine.registry.tags()
+
+
+def test_gc_lists_and_with_yes_deletes(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _release(RUN) == 0
+    old = machine.registry.tags()[RUN]
+    _move_upstream()
+    assert _release(RUN) == 0
+    later = datetime.now(UTC).date() + timedelta(days=91)
+    monkeypatch.setattr(Session, "today", property(lambda _: later))
+    capsys.readouterr()
+    assert main(["gc"]) == 0
+    assert old in capsys.readouterr().out
+    assert old in machine.registry.tags().values()
+    assert main(["gc", "--yes"]) == 0
+    tags = machine.registry.tags()
+    assert old not in tags.values()
+    assert {RUN, "python3.11"} <= tags.keys()
+
+
+@pytest.mark.parametrize("words", [["gc", "--keep-days", "-1"], ["plan", "--max-age", "soon"]])
+def test_days_that_are_none_are_refused(machine: Machine, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
 
 
 def test_the_result_as_data(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
