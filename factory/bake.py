@@ -9,7 +9,6 @@ from typing import Any
 
 from factory.contexts import Contexts, labels
 from factory.images import Image
-from factory.matrix import Variant
 
 
 def bake_file(images: Sequence[Image], contexts: Contexts, repository: str) -> str:
@@ -41,20 +40,20 @@ def _target(image: Image, contexts: Contexts, repository: str) -> dict[str, Any]
     parent = contexts.renderer.parent_reference(image)
     if image.parent and parent:
         named[parent] = f"target:{target_name(image.parent.name)}"
-    is_base_run = image.runtime is None and image.variant is Variant.RUN
-    return {
-        "context": f"emulator/{image.architecture}" if is_base_run else "empty",
-        "dockerfile": _dockerfile(image, is_base_run),
+    folder = contexts.folder(image)
+    target: dict[str, Any] = {
+        "context": str(folder),
+        "dockerfile": f"{'../' * len(folder.parts)}dockerfiles/{image.stem}/Dockerfile",  # looked up from the context
         "contexts": named,
         "platforms": [inputs.platform],
-        "args": {"SOURCE_DATE_EPOCH": str(inputs.epoch)},
+        "args": contexts.arguments(image),
         "labels": labels(inputs),
         "tags": [f"{repository}:{image.name}"],
         "attest": ["type=provenance,disabled=true", "type=sbom,disabled=true"],
         "output": ["type=docker"],
     }
-
-
-def _dockerfile(image: Image, is_base_run: bool) -> str:
-    """bake looks a Dockerfile up from its context."""
-    return f"{'../' * (2 if is_base_run else 1)}dockerfiles/{image.stem}/Dockerfile"
+    if contexts.network:
+        target["network"] = contexts.network
+    if contexts.pip_conf:
+        target["secret"] = contexts.secrets()
+    return target

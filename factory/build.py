@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from factory.buildx_progress import events
-from factory.contexts import Contexts, context_folder, labels
+from factory.contexts import Contexts, labels
 from factory.engine import Engine
-from factory.errors import FactoryError, MachineError
+from factory.errors import FactoryError, MachineError, UsageError
 from factory.images import Image
 from factory.keys import Inputs, local_name
 from factory.process import Processes, ProcessFailedError, run
@@ -35,6 +35,16 @@ class BuildFailedError(FactoryError):
         self.log = log
         lines = "\n".join(f"    {line[:_WIDEST]}" for line in last)
         super().__init__(f"{image.name}: the build failed; the end of {log}:\n{lines}")
+
+
+class UnverifiableError(FactoryError):
+    """An image needs an archive that nobody knows the checksum of."""
+
+    def __init__(self, image: Image, archives: Iterable[str]) -> None:
+        super().__init__(
+            f"{image.name}: cannot be built, as nobody knows the checksum of {', '.join(archives)}; declare its sha256 "
+            "in the matrix, or run `factory lock` where it can be downloaded"
+        )
 
 
 def _lost_by_the_engine(output: str) -> bool:
@@ -61,7 +71,11 @@ class Builder:
 
         Raises:
             MachineError: there is no such builder, or it is of another driver than docker's own.
+            UsageError: the pip configuration that builds are to read is not there.
         """
+        pip_conf = self.contexts.pip_conf
+        if pip_conf and not pip_conf.is_file():
+            raise UsageError(f"{pip_conf}: there is no such file; --pip-conf names a pip configuration for the builds")
         if self.builder is None:
             return
         try:
@@ -82,10 +96,13 @@ class Builder:
         """Builds an image, `fresh` without any cache; its parent must be in the engine.
 
         Raises:
+            UnverifiableError: an archive has no checksum.
             BuildFailedError: with the log's last lines.
             Interrupted: by the user.
         """
         inputs = self.contexts.inputs_of(image)
+        if archives := self.contexts.inputs_of.unverifiable(image):
+            raise UnverifiableError(image, archives)
         log = self.build_dir / "logs" / f"{image.name}.log"
         metadata = self.build_dir / "metadata" / f"{image.name}.json"
         for file in (log, metadata):
@@ -114,12 +131,15 @@ class Builder:
             # Lambda refuses an index, and attestations inside the image make one.
             "--provenance=false",
             "--sbom=false",
-            f"--build-arg=SOURCE_DATE_EPOCH={inputs.epoch}",
             f"--output=type=docker,name={local_name(image.name, inputs.key)}",
         ]
+        if self.contexts.network:
+            command.append(f"--network={self.contexts.network}")
+        command += [f"--secret={secret}" for secret in self.contexts.secrets()]
+        command += [f"--build-arg={name}={value}" for name, value in self.contexts.arguments(image).items()]
         command += [f"--label={name}={value}" for name, value in labels(inputs).items()]
         command += [f"--build-context={name}={target}" for name, target in self.contexts.of(image).items()]
-        return [*command, str(context_folder(self.build_dir, image))]
+        return [*command, str(self.build_dir / self.contexts.folder(image))]
 
     def _run(self, command: list[str], log: TextIO, step: Step) -> deque[str]:
         """The last lines that the steps printed."""

@@ -50,7 +50,7 @@ def _call(parsed: argparse.Namespace) -> int:
         "show": lambda: commands.show(options, parsed.format),
         "schema": commands.schema,
         "new": lambda: commands.new(options, parsed.name, parsed.like, parsed.preview_tag),
-        "lock": lambda: commands.lock_(options, parsed.upgrade, parsed.allow_unresolved),
+        "lock": lambda: commands.lock_(options, parsed.upgrade, parsed.allow_unresolved, parsed.stand_ins),
         "render": lambda: commands.render(options, parsed.output),
         "diff": lambda: commands.diff(options, parsed.revision),
         "plan": lambda: commands.plan(options, parsed.format, parsed.shard),
@@ -75,6 +75,8 @@ def _options(parsed: argparse.Namespace) -> Options:
         lock=Path(parsed.lock) if parsed.lock else matrix.parent / f"{matrix.stem or 'matrix'}.lock",
         build_dir=Path(parsed.build_dir),
         mirrors=_mirrors(parsed.mirror),
+        network=parsed.network,
+        pip_conf=Path(parsed.pip_conf) if parsed.pip_conf else None,
         verbose=parsed.verbose,
         quiet=parsed.quiet,
         locked=parsed.locked,
@@ -125,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
     locking = add("lock", "Resolve upstream references to digests, and write the lock.")
     locking.add_argument("--upgrade", action="store_true", help="move what is locked already, too")
     locking.add_argument("--allow-unresolved", action="store_true", help="note what no registry answers for")
+    locking.add_argument(
+        "--stand-ins", action="store_true", help="the mirrors are a lab: note its own checksums, and what it lacks"
+    )
     rendering = add("render", "Write Dockerfiles and docker-bake.json, usable with plain docker.")
     rendering.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to (default: the build directory)")
     diffing = add("diff", "Show what rendered output changes against a git revision.")
@@ -172,7 +177,7 @@ def _publishing(parser: argparse.ArgumentParser) -> None:
 def _common() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
     group = parser.add_argument_group("options of every command")
-    mirrors = _environment("MIRROR", "").split()
+    mirrors = _environment("MIRROR", "").replace(",", " ").split()
 
     def add(*names: str, **rest: Any) -> None:
         group.add_argument(*names, **rest)
@@ -182,6 +187,10 @@ def _common() -> argparse.ArgumentParser:
     add("--build-dir", metavar="DIR", default=_environment("BUILD_DIR", "build"), help="default: build")
     add("--registry", metavar="HOST/REPOSITORY", default=_environment("REGISTRY"), help="where to push")
     add("--mirror", metavar="HOST=OTHER", action="append", default=mirrors, help="where to pull what HOST has")
+    add("--network", metavar="MODE", default=_environment("NETWORK"), help="of the builds' steps: host, none")
+    add(
+        "--pip-conf", metavar="FILE", default=_environment("PIP_CONF"), help="pip's configuration for the builds' steps"
+    )
     add("--builder", metavar="NAME", default=_environment("BUILDER"), help="the buildx builder")
     add("--jobs", metavar="N", type=_count, default=_environment("JOBS"), help="images at a time")
     add(

@@ -65,20 +65,20 @@ def new(options: Options, name: str, like: str, preview_tag: bool) -> int:
     return ExitCode.DONE
 
 
-def lock_(options: Options, upgrade: bool, tolerant: bool) -> int:
+def lock_(options: Options, upgrade: bool, tolerant: bool, stand_ins: bool) -> int:
     """Resolves upstream references and writes the lock."""
     from factory.registry import Registry
     from factory.resolve import Resolver
 
     session = Session(options)
-    resolver = Resolver(Registry(), options.mirrors, datetime.now(UTC).date(), tolerant)
+    resolver = Resolver(Registry(), options.mirrors, datetime.now(UTC).date(), tolerant, stand_ins)
     new = resolver.lock(session.matrix, session.lock, upgrade)
     for line in _moves(session.lock, new):
         print(line)
     lock.write(options.lock, new)
-    unresolved = sum(1 for locked in new.images.values() if locked.unresolved)
-    told = f", {unresolved} of them unresolved" if unresolved else ""
-    print(f"{options.lock}: {len(new.images)} images{told}, {len(new.archives)} archives")
+    images = _counted("images", [bool(locked.unresolved) for locked in new.images.values()])
+    archives = _counted("archives", [isinstance(locked, lock.Unresolved) for locked in new.archives.values()])
+    print(f"{options.lock}: {images}, {archives}")
     return ExitCode.DONE
 
 
@@ -213,6 +213,10 @@ def _print(form: str, data: object, text: object) -> None:
         print(text())
 
 
+def _counted(what: str, unresolved: list[bool]) -> str:
+    return f"{len(unresolved)} {what}" + (f", {sum(unresolved)} of them unresolved" if any(unresolved) else "")
+
+
 def _moves(old: lock.Lock, new: lock.Lock) -> list[str]:
     """What changed in the lock, a line a digest."""
     lines = []
@@ -223,7 +227,18 @@ def _moves(old: lock.Lock, new: lock.Lock) -> list[str]:
             was, now = before.get(architecture), after.get(architecture)
             if was != now:
                 lines.append(f"{reference} {architecture}: {was or 'new'} -> {now or 'gone'}")
-    return lines
+    return lines + [
+        f"{url}: {_told(old.archives[url])} -> {_told(new.archives[url])}"
+        for url in sorted(old.archives.keys() & new.archives.keys())
+        if old.archives[url] != new.archives[url]
+    ]
+
+
+def _told(archive: str | lock.StandIn | lock.Unresolved) -> str:
+    """An archive's entry of the lock, in words."""
+    if isinstance(archive, lock.StandIn):
+        return f"stand-in {archive.stand_in}"
+    return archive if isinstance(archive, str) else "unresolved"
 
 
 def _shard(items: list[Item], shard: str | None) -> list[Item]:

@@ -6,21 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from factory.emulator import folder
+from factory import bootstraps, emulator
 from factory.images import Image
-from factory.keys import INPUTS_LABEL, LABEL, Inputs, InputsOf, local_name
+from factory.keys import INPUTS_LABEL, LABEL, UNLOCKED, Inputs, InputsOf, local_name
 from factory.matrix import Variant
-from factory.references import mirrored, split_reference
+from factory.references import mirrored_repository, mirrored_url, split_reference
 from factory.render import Renderer
 
 
 @dataclass(frozen=True)
 class Contexts:
-    """Where the names in a Dockerfile really lead: the mirrors, the lock's digests, the parents in the engine."""
+    """Where the names in a Dockerfile really lead: the mirrors, the lock's digests, the parents in the engine.
+
+    `network` is what the steps of a build see of it, `pip_conf` a pip configuration that they may read.
+    """
 
     renderer: Renderer
     inputs_of: InputsOf
     mirrors: Mapping[str, str]
+    network: str | None = None
+    pip_conf: Path | None = None
 
     def of(self, image: Image) -> dict[str, str]:
         """Named build contexts of an image, as `docker-image://` references."""
@@ -30,10 +35,34 @@ class Contexts:
             found[parent] = f"docker-image://{local_name(image.parent.name, self.inputs_of(image.parent).key)}"
         return found
 
+    def arguments(self, image: Image) -> dict[str, str]:
+        """Build arguments of an image: its date, and what of its archives is not as the Dockerfile says."""
+        inputs = self.inputs_of(image)
+        found = {"SOURCE_DATE_EPOCH": str(inputs.epoch)}
+        for download in self.renderer.downloads(image):
+            artifact = download.artifact(image.architecture)
+            if (url := mirrored_url(artifact.url, self.mirrors)) != artifact.url:
+                found[f"{download.argument}_URL"] = url
+            if (checksum := inputs.archives[artifact.url]) not in (artifact.checksum, UNLOCKED):
+                algorithm, _, digits = checksum.partition(":")
+                found[f"{download.argument}_{algorithm.upper()}"] = digits
+        return found
+
+    def secrets(self) -> list[str]:
+        """The build secrets, as buildx takes them."""
+        return [f"id=pip,src={self.pip_conf.resolve()}"] if self.pip_conf else []
+
+    def folder(self, image: Image) -> Path:
+        """The main build context, below the build directory: the emulator's, a bootstrap's, or an empty folder."""
+        if image.runtime is None and image.variant is Variant.RUN:
+            return emulator.folder(Path(), image.architecture)
+        bootstrap = self.renderer.bootstrap(image)
+        return bootstraps.staged(Path(), bootstrap) if bootstrap else Path("empty")
+
     def _upstream(self, reference: str, image: Image) -> str:
         host, name, tag = split_reference(reference)
         digest = self.inputs_of(image).upstreams[reference]
-        where = f"{mirrored(host, self.mirrors)}/{name}"
+        where = mirrored_repository(host, name, self.mirrors)
         return f"docker-image://{where}@{digest}" if digest.startswith("sha256:") else f"docker-image://{where}:{tag}"
 
 
@@ -43,10 +72,3 @@ def labels(inputs: Inputs) -> dict[str, str]:
     if inputs.parent is None and len(inputs.upstreams) == 1:
         found["org.opencontainers.image.base.digest"] = next(iter(inputs.upstreams.values()))
     return found
-
-
-def context_folder(build_dir: Path, image: Image) -> Path:
-    """The main build context: the emulator's folder for a base run image, an empty one for all others."""
-    if image.runtime is None and image.variant is Variant.RUN:
-        return folder(build_dir, image.architecture)
-    return build_dir / "empty"

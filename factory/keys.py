@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from factory import bootstraps
 from factory.images import Image
 from factory.lock import Lock
 from factory.matrix import Variant
@@ -33,7 +34,7 @@ class Inputs:
     dockerfile: str
     """sha256 of the rendered text."""
     context: str | None
-    """sha256 over the build context; None where there is none."""
+    """Fingerprint of the build context, the emulator's or a bootstrap's; None where there is none."""
     upstreams: dict[str, str]
     """Locked digest by reference."""
     epoch: int
@@ -41,6 +42,8 @@ class Inputs:
     parent: str | None
     """The parent's inputs key."""
     platform: str
+    archives: dict[str, str] = field(default_factory=dict)
+    """Checksum by address."""
 
     @property
     def key(self) -> str:
@@ -79,20 +82,35 @@ class InputsOf:
             if self._lock.digest(reference, image.architecture) is None
         )
 
+    def checksums(self, image: Image) -> dict[str, str]:
+        """What the archives of an image must be, by address: `sha256:…`, `sha512:…`, or `unlocked`."""
+        artifacts = [download.artifact(image.architecture) for download in self._renderer.downloads(image)]
+        return {artifact.url: self._lock.checksum(artifact) or UNLOCKED for artifact in artifacts}
+
+    def unverifiable(self, image: Image) -> tuple[str, ...]:
+        """The archives of an image that nobody knows a checksum of, so that it cannot be built."""
+        return tuple(url for url, checksum in self.checksums(image).items() if checksum == UNLOCKED)
+
     def _inputs(self, image: Image) -> Inputs:
         references = self._renderer.upstreams(image)
         parent = self(image.parent) if image.parent else None
-        has_context = image.runtime is None and image.variant is Variant.RUN
         return Inputs(
             dockerfile=_sha256(self._renderer.dockerfile(image)),
-            context=self._emulator if has_context else None,
+            context=self._context(image),
             upstreams={
                 reference: self._lock.digest(reference, image.architecture) or UNLOCKED for reference in references
             },
             epoch=max(self._lock.epoch(references), parent.epoch if parent else 0),
             parent=parent.key if parent else None,
             platform=image.architecture.platform,
+            archives=self.checksums(image),
         )
+
+    def _context(self, image: Image) -> str | None:
+        if image.runtime is None:
+            return self._emulator if image.variant is Variant.RUN else None
+        bootstrap = self._renderer.bootstrap(image)
+        return bootstraps.content_key(bootstrap) if bootstrap else None
 
 
 def local_name(name: str, inputs_key: str) -> str:

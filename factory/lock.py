@@ -14,10 +14,13 @@ from typing import Annotated, Any
 import tomli
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from factory.archives import of_extra, of_source
+from factory.archives import Artifact, of_extra, of_source
 from factory.errors import UsageError
 from factory.files import write_text
 from factory.matrix import Architecture, Family, ImageSource, Matrix, Runtime
+
+Digits = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64}|[0-9a-f]{128})$")]
+"""A sha256, or where the matrix declares one, a sha512."""
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
@@ -36,17 +39,43 @@ class Locked(_Entry):
     """Why there is no digest."""
 
 
+class StandIn(_Entry):
+    """The checksum of what a lab's mirror has in place of an archive that the matrix declares another checksum for."""
+
+    stand_in: Digits
+
+
+class Unresolved(_Entry):
+    """Why an archive has no checksum."""
+
+    unresolved: str
+
+
 class Lock(_Entry):
     """All upstream references, keyed as the Dockerfiles write them, and the archives, keyed by address."""
 
     version: Annotated[int, Field(ge=1, le=1)] = 1
     images: dict[str, Locked] = {}
-    archives: dict[str, str] = {}
+    archives: dict[str, Digits | StandIn | Unresolved] = {}
 
     def digest(self, reference: str, architecture: Architecture) -> str | None:
         """The manifest digest of a reference for an architecture; None while it is unlocked."""
         locked = self.images.get(reference)
         return locked.digests.get(architecture) if locked else None
+
+    def checksum(self, artifact: Artifact) -> str | None:
+        """`sha256:…` or `sha512:…`, what an archive must be; None while nobody knows.
+
+        What the matrix declares counts, not what the lock copied from an earlier matrix; but a stand-in is a stand-in.
+        """
+        locked = self.archives.get(artifact.url)
+        if isinstance(locked, Unresolved):
+            return None
+        if isinstance(locked, StandIn):
+            return f"{artifact.algorithm}:{locked.stand_in}"
+        if artifact.checksum:
+            return artifact.checksum
+        return f"{artifact.algorithm}:{locked}" if locked else None
 
     def epoch(self, references: tuple[str, ...]) -> int:
         """Seconds since 1970 of the youngest of these references: what an image made from them calls its creation.
@@ -93,7 +122,7 @@ def text(lock: Lock) -> str:
         lines += [f'digests.{arch} = "{digest}"' for arch, digest in sorted(locked.digests.items())]
     if lock.archives:
         lines += ["", "[archives]"]
-        lines += [f"{_string(url)} = {_string(sha256)}" for url, sha256 in sorted(lock.archives.items())]
+        lines += [f"{_string(url)} = {_archive(locked)}" for url, locked in sorted(lock.archives.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -110,14 +139,14 @@ def wanted_images(matrix: Matrix) -> Mapping[str, frozenset[Architecture]]:
     return {reference: frozenset(architectures) for reference, architectures in sorted(wanted.items())}
 
 
-def wanted_archives(matrix: Matrix) -> dict[str, str]:
-    """Every archive that the matrix pins, with its sha256."""
+def wanted_archives(matrix: Matrix) -> dict[str, Artifact]:
+    """Every archive that the matrix names, by address."""
     downloads = [
         *(of_extra(name, extra) for name, extra in matrix.extras.items()),
         *(of_source(name, runtime) for name, runtime in matrix.runtimes.items()),
     ]
     artifacts = [artifact for download in downloads if download for artifact in download.artifacts.values()]
-    return {artifact.url: artifact.digits for artifact in artifacts if artifact.digits}
+    return {artifact.url: artifact for artifact in sorted(artifacts, key=lambda artifact: artifact.checksum or "")}
 
 
 def source_reference(runtime: Runtime, family: Family) -> str | None:
@@ -127,6 +156,12 @@ def source_reference(runtime: Runtime, family: Family) -> str | None:
     if runtime.source is None and family.source:
         return f"{family.source}:{runtime.version}"
     return None
+
+
+def _archive(locked: str | StandIn | Unresolved) -> str:
+    if isinstance(locked, str):
+        return _string(locked)
+    return f"{{ {', '.join(f'{key} = {_string(value)}' for key, value in locked.model_dump().items())} }}"
 
 
 def _string(value: str) -> str:

@@ -32,6 +32,8 @@ class Options:
     build_dir: Path = Path("build")
     registry: str | None = None
     mirrors: Mapping[str, str] = field(default_factory=dict)
+    network: str | None = None
+    pip_conf: Path | None = None
     builder: str | None = None
     jobs: int = 2 * (os.cpu_count() or 1) + 1
     """More than the cores: a build compresses on one core, and waits for the disk and the registry on none."""

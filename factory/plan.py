@@ -68,6 +68,8 @@ def blocked(image: Image, inputs_of: InputsOf, parent: Item | None, locked: bool
         return Item(image, Action.BLOCKED, f"its parent {parent.image.name} is blocked")
     if locked and (unlocked := inputs_of.unlocked(image)):
         return Item(image, Action.BLOCKED, f"{', '.join(unlocked)} is not locked; run `factory lock`")
+    if archives := inputs_of.unverifiable(image):
+        return Item(image, Action.BLOCKED, f"nobody knows the checksum of {', '.join(archives)}; run `factory lock`")
     return None
 
 
@@ -110,11 +112,16 @@ def differences(before: Inputs, now: Inputs, parent: Item | None) -> list[str]:
     if before.dockerfile != now.dockerfile:
         found.append("the Dockerfile changed")
     if before.context != now.context:
-        found.append("the emulator changed")
+        found.append("its bootstrap changed" if parent else "the emulator changed")
     for reference in sorted(before.upstreams.keys() | now.upstreams.keys()):
         old, new = before.upstreams.get(reference, "nothing"), now.upstreams.get(reference, "nothing")
         if old != new:
             found.append(f"{reference} moved from {short(old)} to {short(new)}")
+    found += [
+        f"{url} is {'another file' if url in before.archives else 'new'}"
+        for url, checksum in sorted(now.archives.items())
+        if before.archives.get(url) != checksum
+    ]
     if before.parent != now.parent:
         found.append(f"its parent {parent.image.name if parent else ''} changed")
     elif before.epoch != now.epoch:

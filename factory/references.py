@@ -36,6 +36,25 @@ def split_reference(reference: str) -> tuple[str, str, str]:
     return host, name, tag
 
 
+def mirrored_repository(host: str, name: str, mirrors: Mapping[str, str]) -> Repository:
+    """Where to ask for the repository `name` of a host: a mirror may have it below a path."""
+    return Repository.parse(f"{mirrored(host, mirrors)}/{name}")
+
+
+def mirrored_url(url: str, mirrors: Mapping[str, str]) -> str:
+    """Where to download what an address means; without TLS from loopback mirrors alone."""
+    host = split_url(url)
+    if host not in mirrors:
+        return url
+    where = mirrors[host].rstrip("/")
+    return f"{_scheme(where.partition('/')[0])}://{where}{url.partition(host)[2]}"
+
+
+def split_url(url: str) -> str:
+    """The host of an address, with its port."""
+    return url.partition("://")[2].partition("/")[0]
+
+
 def mirrored(host: str, mirrors: Mapping[str, str]) -> str:
     """Where to ask for what `host` holds."""
     return mirrors.get(host, host)

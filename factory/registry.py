@@ -15,10 +15,9 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
-from factory.errors import FactoryError, MachineError
+from factory import web
+from factory.errors import FactoryError
 from factory.references import Repository
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -28,16 +27,12 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEXES = frozenset((OCI_INDEX, DOCKER_INDEX))
 MANIFESTS = frozenset((OCI_MANIFEST, DOCKER_MANIFEST))
 
-_LONGEST_WAIT = 300  # seconds that a registry may tell us to come back after
-_RETRIED = (429, 500, 502, 503, 504)
-_TIMEOUT = (10, 60)  # seconds to connect, seconds between bytes
-
 
 class RegistryError(FactoryError):
     """A registry refused, or answered what it must not."""
 
 
-class RegistryUnreachableError(MachineError):
+class RegistryUnreachableError(web.UnreachableError):
     """No answer from a registry, after all retries."""
 
 
@@ -78,19 +73,7 @@ class Registry:
     """A session with registries. Safe for use by several threads."""
 
     def __init__(self, retries: int = 5, backoff: float = 0.5) -> None:
-        policy = Retry(
-            total=retries,
-            backoff_factor=backoff,
-            backoff_max=30,
-            status_forcelist=_RETRIED,
-            allowed_methods=None,
-            raise_on_status=False,
-            respect_retry_after_header=True,
-            retry_after_max=_LONGEST_WAIT,
-        )
-        self._session = requests.Session()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=policy, pool_maxsize=16))
+        self._session = web.session(retries, backoff)
         self._tokens: dict[tuple[str, str], str] = {}
 
     def manifest(self, repository: Repository, reference: str) -> Manifest | None:
@@ -239,7 +222,7 @@ class Registry:
             sent["Authorization"] = authorization
         try:
             url = path if path.startswith("http") else repository.url + path  # an upload's place may be elsewhere
-            return self._session.request(method, url, headers=sent, data=data, timeout=_TIMEOUT)
+            return self._session.request(method, url, headers=sent, data=data, timeout=web.TIMEOUT)
         except requests.RequestException as error:
             raise RegistryUnreachableError(
                 f"{repository.host} does not answer ({_reason(error)}); is the registry up, and its name right?"
@@ -257,7 +240,7 @@ class Registry:
             return False
         query = {"service": parameters.get("service", ""), "scope": scope}
         try:
-            response = self._session.get(parameters["realm"], params=query, auth=credentials, timeout=_TIMEOUT)
+            response = self._session.get(parameters["realm"], params=query, auth=credentials, timeout=web.TIMEOUT)
         except requests.RequestException as error:
             raise RegistryUnreachableError(
                 f"{repository.host}: its token service does not answer ({_reason(error)})"

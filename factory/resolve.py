@@ -1,39 +1,74 @@
-"""Resolving upstream references to digests: what `factory lock` does."""
+"""Resolving upstream references to digests, and archives to checksums: what `factory lock` does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
+import requests
 from pydantic import ValidationError
 
+from factory import web
+from factory.archives import Artifact
 from factory.errors import UsageError
-from factory.lock import Lock, Locked, wanted_archives, wanted_images
+from factory.lock import Lock, Locked, StandIn, Unresolved, wanted_archives, wanted_images
 from factory.matrix import Architecture, Matrix
-from factory.references import Repository, mirrored, split_reference
+from factory.references import Repository, mirrored, mirrored_repository, mirrored_url, split_reference, split_url
 from factory.registry import Manifest, Registry, RegistryError, RegistryUnreachableError
 
 _PARALLEL = 8
 
 
 @dataclass(frozen=True)
+class _Wrong:
+    """What is wrong with an archive, in words."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Resolver:
-    """Asks registries, through mirrors, on a given day. With `tolerant`, no answer is noted instead of raised."""
+    """Asks registries and file servers, through mirrors, on a given day.
+
+    With `tolerant`, no answer is noted instead of raised. With `stand_ins` the mirrors are a lab: it need not have all,
+    and what it has of the archives is not what upstream has.
+    """
 
     registry: Registry
     mirrors: Mapping[str, str]
     today: date
     tolerant: bool = False
+    stand_ins: bool = False
+    http: requests.Session = field(default_factory=web.session)
 
     def lock(self, matrix: Matrix, old: Lock, upgrade: bool) -> Lock:
         """The lock of a matrix. What `old` has already is kept unless `upgrade`.
 
         Raises:
-            UsageError: upstream lacks a tag or an architecture, all of them named.
-            RegistryUnreachableError: no answer, and not `tolerant`.
+            UsageError: upstream lacks a tag, an architecture or a file, or a file is not what it must be; all of them
+                named.
+            UnreachableError: no answer, and not `tolerant`.
         """
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            images, losses = self._images(pool, matrix, old, upgrade)
+            archives, wrong = self._archives(pool, matrix, old, upgrade)
+        if losses or wrong:
+            remedies = [
+                "if this is meant, change `architectures` or the reference in the matrix" if losses else "",
+                "if this is meant, change the address or the checksum in the matrix, or say --stand-ins to a lab"
+                if wrong
+                else "",
+            ]
+            told = "; ".join(remedy for remedy in remedies if remedy)
+            raise UsageError("\n".join([*losses, *wrong]) + f"\nthe lock was not changed; {told}")
+        return Lock(images=images, archives=archives)
+
+    def _images(
+        self, pool: ThreadPoolExecutor, matrix: Matrix, old: Lock, upgrade: bool
+    ) -> tuple[dict[str, Locked], list[str]]:
+        """What is locked of the images, and what upstream lost."""
         wanted = wanted_images(matrix)
         images = {
             reference: old.images[reference]
@@ -41,26 +76,21 @@ class Resolver:
             if not upgrade and _complete(old.images.get(reference), architectures)
         }
         missing = [reference for reference in wanted if reference not in images]
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            found = dict(zip(missing, pool.map(self._resolve, missing), strict=True))
+        found = dict(zip(missing, pool.map(self._resolve, missing), strict=True))
         losses = [
             loss
             for reference, locked in found.items()
             for loss in _losses(reference, locked, wanted[reference], old.images.get(reference))
         ]
-        if losses:
-            raise UsageError(
-                "\n".join(losses)
-                + "\nthe lock was not changed; if this is meant, change `architectures` or the reference in the matrix"
-            )
-        for reference, locked in found.items():
-            images[reference] = _settle(locked, wanted[reference], old.images.get(reference))
-        return Lock(images=images, archives=wanted_archives(matrix))
+        if not losses:
+            for reference, locked in found.items():
+                images[reference] = _settle(locked, wanted[reference], old.images.get(reference))
+        return images, losses
 
     def _resolve(self, reference: str) -> Locked | None:
         """The digests behind a reference; None when there is no such tag."""
         host, name, tag = split_reference(reference)
-        repository = Repository(mirrored(host, self.mirrors), name)
+        repository = mirrored_repository(host, name, self.mirrors)
         try:
             manifest = self.registry.manifest(repository, tag)
         except RegistryUnreachableError:
@@ -68,12 +98,63 @@ class Resolver:
                 raise
             return Locked(unresolved=f"{host} could not be reached on {self.today}")
         if manifest is None:
-            return None
+            stands_in = self.stand_ins and host in self.mirrors
+            return Locked(unresolved=f"{mirrored(host, self.mirrors)} does not stand in for it") if stands_in else None
         try:
             return Locked(digests=self._digests(repository, manifest), resolved=self.today)
         except (RegistryError, KeyError, AttributeError, ValidationError) as error:
             reason = error if isinstance(error, RegistryError) else "its index is not one"
             raise RegistryError(f"{reference}, asked at {repository.host}: {reason}") from None
+
+    def _archives(
+        self, pool: ThreadPoolExecutor, matrix: Matrix, old: Lock, upgrade: bool
+    ) -> tuple[dict[str, str | StandIn | Unresolved], list[str]]:
+        """What is locked of the archives, and what is wrong with them."""
+        wanted = wanted_archives(matrix)
+        kept = {
+            url: known
+            for url, artifact in wanted.items()
+            if (known := self._known(artifact, old.archives.get(url), upgrade))
+        }
+        missing = [artifact for url, artifact in wanted.items() if url not in kept]
+        asked = pool.map(lambda artifact: self._hash(artifact, old.archives.get(artifact.url)), missing)
+        found = dict(zip((artifact.url for artifact in missing), asked, strict=True))
+        wrong = [told for told in found.values() if isinstance(told, _Wrong)]
+        right = {url: locked for url, locked in found.items() if not isinstance(locked, _Wrong)}
+        return {**kept, **right}, [told.text for told in wrong]
+
+    def _known(self, artifact: Artifact, old: str | StandIn | Unresolved | None, upgrade: bool) -> str | None:
+        """The digits that need no download: declared ones, unless a mirror was not looked at yet; locked ones."""
+        locked = old if isinstance(old, str) else None
+        if mirrored_url(artifact.url, self.mirrors) == artifact.url:
+            return artifact.digits or (None if upgrade else locked)
+        if upgrade or self.stand_ins or (artifact.digits and artifact.digits != locked):
+            return None
+        return locked
+
+    def _hash(self, artifact: Artifact, old: str | StandIn | Unresolved | None) -> str | StandIn | Unresolved | _Wrong:
+        """What a file server, or its mirror, says of an archive."""
+        where = mirrored_url(artifact.url, self.mirrors)
+        asked = "" if where == artifact.url else f", asked at {where}"
+        try:
+            found = web.hash_of(self.http, where, artifact.algorithm)
+        except web.UnreachableError:
+            if not self.tolerant:
+                raise
+            if artifact.digits:
+                return artifact.digits
+            if isinstance(old, str):
+                return old
+            return Unresolved(unresolved=f"{split_url(artifact.url)} could not be reached on {self.today}")
+        if found is None:
+            if self.stand_ins and asked:
+                return Unresolved(unresolved=f"{split_url(where)} does not stand in for it")
+            return _Wrong(f"{artifact.url}{asked}: there is no such file")
+        if not artifact.digits or found == artifact.digits:
+            return found
+        if self.stand_ins and asked:
+            return StandIn(stand_in=found)
+        return _Wrong(f"{artifact.url}{asked}: its {artifact.algorithm} is {found}, the matrix says {artifact.digits}")
 
     def _digests(self, repository: Repository, manifest: Manifest) -> dict[Architecture, str]:
         if not manifest.is_index:

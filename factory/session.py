@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from factory import coverage, lock, plan
+from factory import bootstraps, coverage, lock, plan
 from factory.bake import bake_file
 from factory.contexts import Contexts
 from factory.emulator import compile_all, context_key
@@ -68,7 +68,8 @@ class Session:
     @cached_property
     def contexts(self) -> Contexts:
         """Where the names in the Dockerfiles lead."""
-        return Contexts(self.renderer, self.inputs_of, self.options.mirrors)
+        options = self.options
+        return Contexts(self.renderer, self.inputs_of, options.mirrors, options.network, options.pip_conf)
 
     @cached_property
     def selected(self) -> list[Image]:
@@ -214,6 +215,8 @@ class Session:
         bake = bake_file(expand(self.matrix), self.contexts, self.matrix.publish.repository)
         write_if_changed(self.options.build_dir / "docker-bake.json", bake)
         (self.options.build_dir / "empty").mkdir(parents=True, exist_ok=True)
+        for name in {runtime.bootstrap for runtime in self.matrix.runtimes.values() if runtime.bootstrap}:
+            bootstraps.stage(self.options.build_dir, name)
 
     def compile_emulator(self) -> None:
         """Makes the emulator's binaries where they are missing or old."""

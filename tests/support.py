@@ -85,7 +85,7 @@ def full_lock(matrix: Matrix, resolved: date = date(2026, 11, 1), changes: Mappi
         )
         for reference, wanted in wanted_images(matrix).items()
     }
-    return Lock(images=images, archives=wanted_archives(matrix))
+    return Lock(images=images, archives={url: artifact.digits for url, artifact in wanted_archives(matrix).items()})
 
 
 def inputs_of(matrix: Matrix | None = None, lock: Lock | None = None, emulator: str = "emulator") -> InputsOf:

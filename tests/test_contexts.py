@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from factory.contexts import Contexts, context_folder, labels
+from factory.contexts import Contexts, labels
 from factory.keys import LABEL, local_name
 from factory.lock import Lock
 from factory.render import Renderer
@@ -38,7 +38,8 @@ def test_the_label_of_the_inputs_key_is_on_every_image() -> None:
         assert labels(inputs_of()(image(name)))[LABEL] == inputs_of()(image(name)).key
 
 
-def test_the_emulator_is_the_context_of_base_run_images(tmp_path: Path) -> None:
-    assert context_folder(tmp_path, image("al2-arm64")) == tmp_path / "emulator" / "arm64"
-    assert context_folder(tmp_path, image("build-al2-arm64")) == tmp_path / "empty"
-    assert context_folder(tmp_path, image("nodejs22.x-arm64")) == tmp_path / "empty"
+def test_the_emulator_is_the_context_of_base_run_images() -> None:
+    contexts = Contexts(Renderer(small()), inputs_of(), {})
+    assert contexts.folder(image("al2-arm64")) == Path("emulator/arm64")
+    assert contexts.folder(image("build-al2-arm64")) == Path("empty")
+    assert contexts.folder(image("nodejs22.x-arm64")) == Path("empty")

@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 from factory.errors import UsageError
-from factory.lock import Lock, Locked, read, source_reference, text, wanted_archives, wanted_images, write
+from factory.lock import (
+    Lock,
+    Locked,
+    StandIn,
+    Unresolved,
+    read,
+    source_reference,
+    text,
+    wanted_archives,
+    wanted_images,
+    write,
+)
 from factory.matrix import Architecture
 from tests.support import ROOT, digest, full_lock, real, small, small_with
 
@@ -44,7 +55,11 @@ def test_the_text_is_sorted_one_fact_a_line() -> None:
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     lock = Lock(
         images={**full_lock(small()).images, "c.example/d:1": Locked(unresolved='"quoted" and \\ escaped')},
-        archives=wanted_archives(small()),
+        archives={
+            "https://a.example/a": "a" * 64,
+            "https://a.example/b": StandIn(stand_in="b" * 128),
+            "https://a.example/c": Unresolved(unresolved='a "reason"'),
+        },
     )
     write(tmp_path / "matrix.lock", lock)
     assert read(tmp_path / "matrix.lock") == lock
@@ -122,7 +137,7 @@ def test_a_reference_of_two_runtimes_is_wanted_for_the_architectures_of_both() -
 
 
 def test_archives_are_pinned_by_the_matrix() -> None:
-    assert wanted_archives(small()) == {
+    assert {url: artifact.digits for url, artifact in wanted_archives(small()).items()} == {
         "https://archive.example/nodejs6.10.tgz": "6" * 64,
         "https://archive.example/x86_64/python3.9.tgz": "a" * 64,
         "https://archive.example/arm64/python3.9.tgz": "b" * 64,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from factory.references import Repository, mirrored, split_reference
+from factory.references import Repository, mirrored, mirrored_repository, mirrored_url, split_reference
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,26 @@ def test_a_mirror_stands_for_its_host_alone() -> None:
     mirrors = {"public.ecr.aws": "127.0.0.1:5000"}
     assert mirrored("public.ecr.aws", mirrors) == "127.0.0.1:5000"
     assert mirrored("ghcr.io", mirrors) == "ghcr.io"
+
+
+def test_a_mirror_may_be_below_a_path() -> None:
+    mirrors = {"public.ecr.aws": "proxy.example/aws"}
+    assert mirrored_repository("public.ecr.aws", "lambda/python", mirrors) == Repository(
+        "proxy.example", "aws/lambda/python"
+    )
+    assert mirrored_repository("ghcr.io", "a/b", mirrors) == Repository("ghcr.io", "a/b")
+
+
+@pytest.mark.parametrize(
+    ("url", "where"),
+    [
+        ("https://a.example/x/y.zip?z=a.example", "http://127.0.0.1:5001/a.example/x/y.zip?z=a.example"),
+        ("http://a.example/x", "http://127.0.0.1:5001/a.example/x"),
+        ("https://b.example/x", "https://proxy.example/x"),
+        ("http://b.example:80/x", "http://b.example:80/x"),
+        ("http://c.example/x", "http://c.example/x"),
+    ],
+)
+def test_an_archives_mirror(url: str, where: str) -> None:
+    mirrors = {"a.example": "127.0.0.1:5001/a.example", "b.example": "proxy.example/"}
+    assert mirrored_url(url, mirrors) == where
