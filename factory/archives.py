@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
-from factory.matrix import Architecture, Archive, ArchiveFor, ArchiveSource, Extra, Format, Runtime
+from factory.matrix import Architecture, Archive, ArchiveFor, ArchiveSource, Extra, Family, Format, Runtime, source_of
 
 SOURCE = "source"
 """What a runtime's archive is called where an extra's has the extra's name."""
@@ -43,6 +43,8 @@ class Download:
     into: str
     strip: int = 0
     links: tuple[str, ...] = ()
+    commands: Mapping[str, str] = field(default_factory=dict)
+    runtime: str | None = None
 
     @property
     def stage(self) -> str:
@@ -72,7 +74,7 @@ class Download:
         return {artifact.algorithm for artifact in self.artifacts.values()}
 
     def _artifact(self, archive: Archive) -> Artifact:
-        return Artifact(archive.at(self.version), archive.checksum)
+        return Artifact(archive.at(self.version, self.runtime), archive.checksum)
 
 
 def argument(name: str) -> str:
@@ -86,12 +88,22 @@ def of_extra(name: str, extra: Extra) -> Download | None:
         return None
     assert extra.into is not None
     title = f"{name} {extra.version}" if extra.version else name
-    return Download(name, title, extra.archive, extra.version, extra.packed, extra.into, extra.strip, extra.links)
+    return Download(
+        name,
+        title,
+        extra.archive,
+        extra.version,
+        extra.packed,
+        extra.into,
+        extra.strip,
+        extra.links,
+        extra.commands,
+    )
 
 
-def of_source(name: str, runtime: Runtime) -> Download | None:
+def of_source(name: str, runtime: Runtime, family: Family) -> Download | None:
     """The download of a runtime whose source is an archive; None when it is not."""
-    if not isinstance(runtime.source, ArchiveSource):
+    source = source_of(runtime, family)
+    if not isinstance(source, ArchiveSource):
         return None
-    source = runtime.source
-    return Download(SOURCE, name, source.archive, runtime.version, source.packed, "/source")
+    return Download(SOURCE, name, source.archive, runtime.version, source.packed, "/source", runtime=name)

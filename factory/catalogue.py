@@ -112,9 +112,10 @@ def _source(matrix: Matrix, image: Image) -> str | None:
     if image.runtime is None:
         return matrix.bases[image.base].upstream
     runtime = matrix.runtimes[image.runtime]
-    if download := of_source(image.runtime, runtime):
+    family = matrix.families[runtime.family]
+    if download := of_source(image.runtime, runtime, family):
         return download.artifact(image.architecture).url
-    return source_reference(runtime, matrix.families[runtime.family]) or matrix.bases[image.base].upstream
+    return source_reference(runtime, family) or matrix.bases[image.base].upstream
 
 
 def _record(record: Record) -> dict[str, Any]:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from factory import bootstraps
 from factory.archives import SOURCE, argument
 from factory.errors import did_you_mean
-from factory.extras import brought, lacking
+from factory.extras import brought, lacking, of_family, with_needs
 from factory.images import Image, expand
-from factory.matrix import Archive, ArchiveSource, Base, Extra, Matrix, Runtime, Variant, archive_for
+from factory.matrix import (
+    Archive,
+    ArchiveSource,
+    Base,
+    Extra,
+    Family,
+    Matrix,
+    Runtime,
+    Variant,
+    archive_for,
+    source_of,
+)
 from factory.problems import KeyPath, Problem, dotted
 
 
@@ -35,9 +46,11 @@ def _unknown_names(matrix: Matrix, raw: Mapping[str, Any]) -> Iterator[Problem]:
     for name, base in matrix.bases.items():
         yield from _unknown_extras(("bases", name, "extras"), base.extras, raw)
     for name, family in matrix.families.items():
-        yield from _unknown_extras(("families", name, "extras"), family.extras, raw)
+        yield from _unknown_extras(("families", name, "extras"), _names_of_family(matrix, name, family), raw)
         yield from _unknown_extras(("families", name, "run_extras"), family.run_extras, raw)
+        yield from _unknown_bootstrap(("families", name, "bootstrap"), family.bootstrap)
     for name, extra in matrix.extras.items():
+        yield from _unknown_extras(("extras", name, "needs"), extra.needs, raw)
         for kind, requirements in (("pip", extra.pip), ("pipx", extra.pipx)):
             for base_name in requirements:
                 yield from _unknown(("extras", name, kind, base_name), base_name, "base", _names(raw, "bases"))
@@ -45,15 +58,30 @@ def _unknown_names(matrix: Matrix, raw: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _unknown(("runtimes", name, "base"), runtime.base, "base", _names(raw, "bases"))
         yield from _unknown(("runtimes", name, "family"), runtime.family, "family", _names(raw, "families"))
         yield from _unknown_extras(("runtimes", name, "extras"), runtime.extras, raw)
-        if runtime.bootstrap and runtime.bootstrap not in bootstraps.known():
-            yield Problem(
-                ("runtimes", name, "bootstrap"),
-                f"there is no folder bootstraps/{runtime.bootstrap}",
-                did_you_mean(runtime.bootstrap, bootstraps.known()) if bootstraps.known() else "make it",
-            )
+        yield from _unknown_bootstrap(("runtimes", name, "bootstrap"), runtime.bootstrap)
 
 
-def _unknown_extras(path: KeyPath, extras: tuple[str, ...], raw: Mapping[str, Any]) -> Iterator[Problem]:
+def _names_of_family(matrix: Matrix, name: str, family: Family) -> Iterable[str]:
+    """The names of a family's extras, with each of its runtimes."""
+    of_one = [
+        of_family(family.extras, runtime_name, runtime)
+        for runtime_name, runtime in matrix.runtimes.items()
+        if runtime.family == name
+    ]
+    plain = [extra for extra in family.extras if "{" not in extra]
+    return dict.fromkeys([*plain, *(extra for extras in of_one for extra in extras)])
+
+
+def _unknown_bootstrap(path: KeyPath, name: str | None) -> Iterator[Problem]:
+    if name and name not in bootstraps.known():
+        yield Problem(
+            path,
+            f"there is no folder bootstraps/{name}",
+            did_you_mean(name, bootstraps.known()) if bootstraps.known() else "make it",
+        )
+
+
+def _unknown_extras(path: KeyPath, extras: Iterable[str], raw: Mapping[str, Any]) -> Iterator[Problem]:
     for extra in extras:
         yield from _unknown(path, extra, "extra", _names(raw, "extras"))
 
@@ -73,7 +101,7 @@ def _impossible_runtimes(matrix: Matrix) -> Iterator[Problem]:
         base = matrix.bases.get(runtime.base)
         if base is not None:
             yield from _missing_architectures(name, runtime, base)
-            yield from _missing_archives(name, runtime, base)
+            yield from _missing_archives(matrix, name, runtime, base)
 
 
 def _missing_architectures(name: str, runtime: Runtime, base: Base) -> Iterator[Problem]:
@@ -86,13 +114,15 @@ def _missing_architectures(name: str, runtime: Runtime, base: Base) -> Iterator[
             )
 
 
-def _missing_archives(name: str, runtime: Runtime, base: Base) -> Iterator[Problem]:
-    if not isinstance(runtime.source, ArchiveSource):
+def _missing_archives(matrix: Matrix, name: str, runtime: Runtime, base: Base) -> Iterator[Problem]:
+    family = matrix.families.get(runtime.family)
+    source = source_of(runtime, family) if family else runtime.source
+    if not isinstance(source, ArchiveSource):
         return
     for architecture in runtime.architectures or base.architectures:
-        if archive_for(runtime.source.archive, architecture) is None:
+        if archive_for(source.archive, architecture) is None:
             yield Problem(
-                ("runtimes", name, "source", "archive"),
+                ("runtimes", name, "source", "archive") if runtime.source else ("families", runtime.family, "archive"),
                 f"has no archive for {architecture}",
                 f"add `{architecture} = {{ url = …, sha256 = … }}`, or set `architectures`",
             )
@@ -125,7 +155,7 @@ def _archives(matrix: Matrix) -> Iterator[tuple[KeyPath, str, Archive]]:
     for name, runtime in matrix.runtimes.items():
         if isinstance(runtime.source, ArchiveSource):
             for key, archive in runtime.source.archive.items():
-                yield ("runtimes", name, "source", "archive", key), archive.at(runtime.version), archive
+                yield ("runtimes", name, "source", "archive", key), archive.at(runtime.version, name), archive
 
 
 def _more_than_packages(matrix: Matrix) -> Iterator[Problem]:
@@ -168,10 +198,11 @@ def _where_used(matrix: Matrix, image: Image, extra: str) -> KeyPath:
     """The key that brings an extra into an image."""
     if image.runtime is None:
         return ("bases", image.base, "extras")
-    family = matrix.families.get(matrix.runtimes[image.runtime].family)
+    runtime = matrix.runtimes[image.runtime]
+    family = matrix.families.get(runtime.family)
     for key in ("run_extras", "extras"):
-        if family and extra in getattr(family, key):
-            return ("families", matrix.runtimes[image.runtime].family, key)
+        if family and extra in with_needs(matrix, of_family(getattr(family, key), image.runtime, runtime)):
+            return ("families", runtime.family, key)
     return ("runtimes", image.runtime, "extras")
 
 

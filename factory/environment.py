@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from factory.extras import brought
 from factory.images import Image
-from factory.matrix import Matrix, Variant, lang
+from factory.matrix import Matrix, Variant, lang, meanings
 
 LANG = {"PATH": "/var/lang/bin:$PATH", "LD_LIBRARY_PATH": "/var/lang/lib:$LD_LIBRARY_PATH"}
 """What leads to a language in /var/lang."""
@@ -28,22 +28,24 @@ def _layers(matrix: Matrix, image: Image) -> Iterator[Mapping[str, str]]:
     if image.runtime is None:
         yield matrix.environment.run
         yield matrix.environment.build if build else {}
-    if build:
-        for _, extra in brought(matrix, image):
-            yield _filled(extra.environment, {"version": extra.version or ""})
-    if image.runtime is None:
+        yield from _of_extras(matrix, image)
         return
     runtime = matrix.runtimes[image.runtime]
     family = matrix.families[runtime.family]
-    names = {"runtime": image.runtime, "version": runtime.version, "major": runtime.major}
+    names = meanings(image.runtime, runtime)
     yield LANG if lang(runtime, family) else {}
     yield _filled(family.environment, names)
+    yield _filled(family.build_environment if build else {}, names)
+    yield from _of_extras(matrix, image)
     yield _filled(runtime.environment, names)
-    if build:
-        yield _filled(family.build_environment, names)
-        yield _filled(runtime.build_environment, names)
-    else:
+    yield _filled(runtime.build_environment if build else {}, names)
+    if not build:
         yield {"_HANDLER": runtime.handler or family.handler}
+
+
+def _of_extras(matrix: Matrix, image: Image) -> Iterator[Mapping[str, str]]:
+    for _, extra in brought(matrix, image):
+        yield _filled(extra.environment, {"version": extra.version or ""})
 
 
 def _filled(values: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from factory.images import Image
-from factory.matrix import Architecture, Base, Extra, Matrix, Variant, archive_for
+from factory.matrix import Architecture, Base, Extra, Matrix, Runtime, Variant, archive_for, meanings
 
 
 def brought(matrix: Matrix, image: Image) -> list[tuple[str, Extra]]:
@@ -13,12 +13,28 @@ def brought(matrix: Matrix, image: Image) -> list[tuple[str, Extra]]:
 
     Names that the matrix lacks are left out: the consistency check tells of them.
     """
-    names = dict.fromkeys(_names(matrix, image))
-    return [(name, matrix.extras[name]) for name in names if name in matrix.extras]
+    return [(name, matrix.extras[name]) for name in _names(matrix, image) if name in matrix.extras]
+
+
+def with_needs(matrix: Matrix, names: Iterable[str]) -> list[str]:
+    """The extras of these names, each followed by those that it needs."""
+    found: dict[str, None] = {}
+    waiting = list(names)[::-1]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = None
+            waiting += reversed(matrix.extras[name].needs if name in matrix.extras else ())
+    return list(found)
+
+
+def of_family(names: Iterable[str], runtime_name: str, runtime: Runtime) -> list[str]:
+    """The extras that a family's names stand for with one of its runtimes."""
+    return [name.format_map(meanings(runtime_name, runtime)) for name in names]
 
 
 def _names(matrix: Matrix, image: Image) -> Iterator[str]:
-    of_base = matrix.bases[image.base].extras
+    of_base = with_needs(matrix, matrix.bases[image.base].extras)
     if image.runtime is None:
         yield from of_base if image.variant is Variant.BUILD else ()
         return
@@ -28,7 +44,8 @@ def _names(matrix: Matrix, image: Image) -> Iterator[str]:
     if image.variant is Variant.RUN:
         yield from run_extras
     else:
-        yield from (name for name in (*run_extras, *extras, *runtime.extras) if name not in of_base)
+        named = (*run_extras, *of_family(extras, image.runtime, runtime), *runtime.extras)
+        yield from (name for name in with_needs(matrix, named) if name not in of_base)
 
 
 def lacking(extra: Extra, base_name: str, base: Base, architecture: Architecture) -> Iterator[tuple[str, str]]:

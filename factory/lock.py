@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from factory.archives import Artifact, of_extra, of_source
 from factory.errors import UsageError
 from factory.files import write_text
-from factory.matrix import Architecture, Family, ImageSource, Matrix, Runtime
+from factory.matrix import Architecture, Family, ImageSource, Matrix, Runtime, source_of
 
 Digits = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64}|[0-9a-f]{128})$")]
 """A sha256, or where the matrix declares one, a sha512."""
@@ -143,7 +143,7 @@ def wanted_archives(matrix: Matrix) -> dict[str, Artifact]:
     """Every archive that the matrix names, by address."""
     downloads = [
         *(of_extra(name, extra) for name, extra in matrix.extras.items()),
-        *(of_source(name, runtime) for name, runtime in matrix.runtimes.items()),
+        *(of_source(name, runtime, matrix.families[runtime.family]) for name, runtime in matrix.runtimes.items()),
     ]
     artifacts = [artifact for download in downloads if download for artifact in download.artifacts.values()]
     return {artifact.url: artifact for artifact in sorted(artifacts, key=lambda artifact: artifact.checksum or "")}
@@ -151,11 +151,8 @@ def wanted_archives(matrix: Matrix) -> dict[str, Artifact]:
 
 def source_reference(runtime: Runtime, family: Family) -> str | None:
     """The upstream image of a runtime; None when the base is all there is, or an archive is the source."""
-    if isinstance(runtime.source, ImageSource):
-        return runtime.source.image
-    if runtime.source is None and family.source:
-        return f"{family.source}:{runtime.version}"
-    return None
+    source = source_of(runtime, family)
+    return source.image if isinstance(source, ImageSource) else None
 
 
 def _archive(locked: str | StandIn | Unresolved) -> str:

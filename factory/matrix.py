@@ -88,15 +88,21 @@ def _no_placeholders(value: str) -> str:
     return value
 
 
-def _only_version(value: str) -> str:
-    """Refuses any `{name}` but `{version}`, the one thing that an archive's address may take from its table."""
-    try:
-        value.format_map({"version": ""})
-    except (KeyError, ValueError, IndexError, AttributeError) as error:
-        raise PydanticCustomError(
-            "placeholder", "unknown placeholder {what}; known: {known}", {"what": str(error), "known": "{version}"}
-        ) from None
-    return value
+def _only(*names: str) -> AfterValidator:
+    """Refuses any `{name}` in a text but these."""
+
+    def check(value: str) -> str:
+        try:
+            value.format_map(dict.fromkeys(names, ""))
+        except (KeyError, ValueError, IndexError, AttributeError) as error:
+            raise PydanticCustomError(
+                "placeholder",
+                "unknown placeholder {what}; known: {known}",
+                {"what": str(error), "known": ", ".join(f"{{{name}}}" for name in names)},
+            ) from None
+        return value
+
+    return AfterValidator(check)
 
 
 def _distinct(values: tuple[Architecture, ...]) -> tuple[Architecture, ...]:
@@ -107,28 +113,23 @@ def _distinct(values: tuple[Architecture, ...]) -> tuple[Architecture, ...]:
     return values
 
 
-def _placeholders(value: str) -> str:
-    """Refuses unknown `{names}` in an environment value; see `PLACEHOLDERS`."""
-    try:
-        value.format_map(dict.fromkeys(PLACEHOLDERS, ""))
-    except (KeyError, ValueError, IndexError, AttributeError) as error:
-        raise PydanticCustomError(
-            "placeholder",
-            "unknown placeholder {what}; known: {known}",
-            {"what": str(error), "known": ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)},
-        ) from None
-    return value
-
-
 PLACEHOLDERS = ("runtime", "version", "major")
 """What an environment value of a family may name: the runtime identifier, its version, the version's first number."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([._-][a-z0-9]+)*$", max_length=64)]
 """A name that is also part of an image tag: lower case, digits, single separators."""
 
+NamePattern = Annotated[
+    str, StringConstraints(pattern=r"^[a-z][a-z0-9]*([._-]([a-z0-9]+|\{[a-z]+\}))*$"), _only(*PLACEHOLDERS)
+]
+"""A name that may differ by runtime: `dotnet-sdk-{version}`."""
+
 PackageName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Sha512 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{128}$")]
+Command = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/=+-]+( [A-Za-z0-9._/=+-]+)*$")]
+"""Words of a command that a shell takes as they are."""
+
 Requirement = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]+\])?==[A-Za-z0-9][A-Za-z0-9._+!-]*$")
 ]
@@ -151,8 +152,8 @@ Reference = Annotated[
 
 Repository = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")]
-ArchiveUrl = Annotated[Url, AfterValidator(_only_version)]
-"""An address that may name `{version}`, that of the extra or runtime."""
+ArchiveUrl = Annotated[Url, _only("runtime", "version")]
+"""An address that may name `{version}`, that of the extra or runtime, and `{runtime}`."""
 Day = Annotated[date, BeforeValidator(_calendar_day)]
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -160,8 +161,8 @@ Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 _Value = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")]
 Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$")]
-VersionEnvironment = dict[EnvironmentName, Annotated[_Value, AfterValidator(_only_version)]]
-Environment = dict[EnvironmentName, Annotated[_Value, AfterValidator(_placeholders)]]
+VersionEnvironment = dict[EnvironmentName, Annotated[_Value, _only("version")]]
+Environment = dict[EnvironmentName, Annotated[_Value, _only(*PLACEHOLDERS)]]
 PlainEnvironment = dict[EnvironmentName, Annotated[_Value, AfterValidator(_no_placeholders)]]
 Architectures = Annotated[tuple[Architecture, ...], Field(min_length=1), AfterValidator(_distinct)]
 
@@ -297,9 +298,9 @@ class Archive(Table):
             )
         return self
 
-    def at(self, version: str | None) -> str:
-        """Its address for a version."""
-        return self.url.format_map({"version": version})
+    def at(self, version: str | None, runtime: str | None = None) -> str:
+        """Its address for a version, and a runtime where it is one's."""
+        return self.url.format_map({"version": version, "runtime": runtime})
 
     @property
     def checksum(self) -> str | None:
@@ -368,6 +369,10 @@ class Extra(Table):
     """How many leading parts of the paths in the archive are dropped."""
     links: tuple[Member, ...] = ()
     """Which unpacked files are linked into /usr/local/bin."""
+    commands: dict[Name, Command] = {}
+    """What commands in /usr/local/bin start: for a file that is no program by itself."""
+    needs: tuple[Name, ...] = ()
+    """Other extras that come along."""
     format: Format | None = None
     """What the archive is packed with, where its address does not end in it."""
     environment: VersionEnvironment = {}
@@ -390,7 +395,7 @@ class Extra(Table):
                 )
             _format(self.archive, self.format)
             return self
-        for key in ("into", "strip", "links", "format"):
+        for key in ("into", "strip", "links", "commands", "format"):
             if key in self.model_fields_set:
                 raise PydanticCustomError("archive", "is for archives, and this extra has none", {"at": (key,)})
         return self
@@ -401,6 +406,10 @@ class Extra(Table):
         if self.version is None and any("{version}" in text for text in texts):
             raise PydanticCustomError(
                 "version", "names {placeholder}, but has no `version`", {"placeholder": "{version}"}
+            )
+        if any("{runtime}" in text for text in texts):
+            raise PydanticCustomError(
+                "runtime", "names {placeholder}, and is for no runtime in particular", {"placeholder": "{runtime}"}
             )
         return self
 
@@ -469,6 +478,10 @@ class Family(Table):
     """Whether the language lives in /var/lang, which then is copied from the source and leads the paths."""
     source: Repository | None = None
     """Repository of the official images; a runtime's tag there is its version. Absent: the base is all there is."""
+    archive: Archives = {}
+    """Archives where there are no official images; an address may name {runtime} and {version}."""
+    bootstrap: Name | None = None
+    """The folder in `bootstraps/` that is copied to /var/runtime, when upstream has no bootstrap that would do."""
     handler: Line
     """The handler when nobody names one."""
     entrypoint: tuple[Line, ...]
@@ -479,10 +492,20 @@ class Family(Table):
     """Variables of the build images alone."""
     run_extras: tuple[Name, ...] = ()
     """Extras of the run images too; only such as are packages alone."""
-    extras: tuple[Name, ...] = ()
-    """Extras of every build image of this family."""
+    extras: tuple[NamePattern, ...] = ()
+    """Extras of every build image of this family; may name {runtime}, {version} and {major}."""
     smoke: Name
     """The folder in `smoke/` with the handlers that the smoke tests invoke."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.archive and self.source:
+            raise PydanticCustomError(
+                "archive", "has a source beside it, which is the same; leave one of the two out", {"at": ("archive",)}
+            )
+        if self.archive:
+            _format(self.archive, None)
+        return self
 
 
 class Lifecycle(Table):
@@ -553,7 +576,7 @@ class Runtime(Table):
     build_workdir: Folder | None = None
     """The build image's working directory, where it is not /var/task."""
     bootstrap: Name | None = None
-    """The folder in `bootstraps/` that is copied to /var/runtime, when upstream has no bootstrap that would do."""
+    """The folder in `bootstraps/` that is copied to /var/runtime, instead of the family's."""
 
     @property
     def major(self) -> str:
@@ -561,9 +584,28 @@ class Runtime(Table):
         return self.version.partition(".")[0]
 
 
+def meanings(name: str, runtime: Runtime) -> dict[str, str]:
+    """What the `PLACEHOLDERS` stand for with a runtime."""
+    return {"runtime": name, "version": runtime.version, "major": runtime.major}
+
+
 def lang(runtime: Runtime, family: Family) -> bool:
     """Whether a runtime's language lives in /var/lang."""
     return family.lang if runtime.lang is None else runtime.lang
+
+
+def source_of(runtime: Runtime, family: Family) -> ImageSource | ArchiveSource | None:
+    """Where a runtime's `/var/lang` and `/var/runtime` come from; None when its base is all there is."""
+    if runtime.source is not None:
+        return runtime.source
+    if family.archive:
+        return ArchiveSource(archive=family.archive)
+    return ImageSource(image=f"{family.source}:{runtime.version}") if family.source else None
+
+
+def bootstrap_of(runtime: Runtime, family: Family) -> str | None:
+    """The folder in `bootstraps/` of a runtime; None where upstream's own bootstrap will do."""
+    return runtime.bootstrap or family.bootstrap
 
 
 class Matrix(Table):

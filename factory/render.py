@@ -15,7 +15,7 @@ from factory.errors import UsageError
 from factory.extras import brought
 from factory.images import Image, expand
 from factory.lock import source_reference
-from factory.matrix import Family, Matrix, Runtime, Variant, lang
+from factory.matrix import Family, Matrix, Runtime, Variant, bootstrap_of, lang
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -77,7 +77,7 @@ class Renderer:
 
     def bootstrap(self, image: Image) -> str | None:
         """The bootstrap of ours that the Dockerfile copies from its build context."""
-        return self._runtime(image).bootstrap if image.runtime else None
+        return bootstrap_of(self._runtime(image), self._family(image)) if image.runtime else None
 
     def parent_reference(self, image: Image) -> str | None:
         """The name by which the Dockerfile knows its parent; None for a base."""
@@ -108,7 +108,7 @@ class Renderer:
             "parent": self.parent_reference(image),
             "source": source,
             "lang": lang(runtime, family),
-            "bootstrap": runtime.bootstrap,
+            "bootstrap": self.bootstrap(image),
             "workdir": workdir,
         }
 
@@ -141,7 +141,7 @@ class Renderer:
 
     def _source(self, image: Image) -> Source:
         assert image.runtime is not None
-        if download := of_source(image.runtime, self._runtime(image)):
+        if download := of_source(image.runtime, self._runtime(image), self._family(image)):
             return Source(download=download)
         return Source(image=source_reference(self._runtime(image), self._family(image)))
 

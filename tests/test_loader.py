@@ -37,6 +37,11 @@ def test_a_byte_order_mark_is_no_obstacle(tmp_path: Path) -> None:
     assert load(file) == small()
 
 
+_HEADERS = "\n\n".join(f'[extras."headers-{version}"]\nsummary = "x"\nyum = []\nmicrodnf = []' for version in (22, 26))
+_HEADERS += "\n\n[extras.headers]"
+_ONE = 'archive = { any = { url = "https://a.b/{runtime}.tgz" } }\ninto = "/x"'
+_COMMAND = "commands = { one = \"sh -c 'ls'\" }"
+
 # Exact texts: what a user reads.
 EXACT = {
     "unknown base": (
@@ -258,6 +263,60 @@ SIMILAR = [
         small_text(("AWS_Lambda_{runtime}", "AWS_Lambda_{runtime.x}")),
         "families.node.environment.AWS_EXECUTION_ENV",
         "unknown placeholder",
+        "",
+    ),
+    (
+        "an extra of a family with an unknown placeholder",
+        small_text(('extras = ["headers"]', 'extras = ["headers-{versio}"]')),
+        "families.node.extras.0",
+        "unknown placeholder 'versio'; known: {runtime}, {version}, {major}",
+        "",
+    ),
+    (
+        "an extra of a family that one runtime has not",
+        small_text(('extras = ["headers"]', 'extras = ["headers-{version}"]'), ("[extras.headers]", _HEADERS)),
+        "families.node.extras",
+        "unknown extra 'headers-6.10'",
+        "did you mean",
+    ),
+    (
+        "an extra that needs what there is not",
+        small_text(('summary = "for native addons"', 'summary = "for native addons"\nneeds = ["archiver"]')),
+        "extras.headers.needs",
+        "unknown extra 'archiver'",
+        "did you mean 'archivers'?",
+    ),
+    (
+        "an extra of one runtime",
+        small_text(("[extras.headers]", f'[extras.one]\nsummary = "x"\n{_ONE}\n\n[extras.headers]')),
+        "extras.one",
+        "names {runtime}, and is for no runtime in particular",
+        "",
+    ),
+    (
+        "a command that is more than words",
+        small_text(("[extras.headers]", f'[extras.one]\nsummary = "x"\n{_ONE}\n{_COMMAND}\n\n[extras.headers]')),
+        "extras.one.commands.one",
+        "has not the form of this key",
+        "",
+    ),
+    (
+        "a family with two sources",
+        small_text(
+            ('source = "upstream.example/lambda/node', 'archive = {}\nsource = "upstream.example/lambda/node'),
+            ("archive = {}", 'archive = { any = { url = "https://a.b/c.tgz" } }'),
+        ),
+        "families.node.archive",
+        "has a source beside it",
+        "",
+    ),
+    (
+        "a bootstrap of a family that there is not",
+        small_text(
+            ('source = "upstream.example/lambda/node', 'bootstrap = "nod"\nsource = "upstream.example/lambda/node')
+        ),
+        "families.node.bootstrap",
+        "there is no folder bootstraps/nod",
         "",
     ),
     (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import shutil
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from factory.errors import UsageError
 from factory.loader import parse
 from factory.render import TEMPLATES, Renderer
+from tests.dockerfiles import instructions, last, pairs
 from tests.support import REAL, changed, image, real, small, small_text, small_with
 
 # Lambda's sandbox, from the fact sheet of the runtimes: what docker-lambda set, and functions came to read.
@@ -37,34 +37,9 @@ SANDBOX = {
 }
 BUILD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin"
 BASES = ("al1", "al2", "al2023")
-RAPID = ["/var/rapid/init", "--bootstrap", "/var/runtime/bootstrap", "--enable-msg-logs"]
+PIPX = {"PIPX_HOME": "/usr/local/pipx", "PIPX_BIN_DIR": "/usr/local/bin"}
+LANGUAGE = {"PATH": "/var/lang/bin:$PATH", "LD_LIBRARY_PATH": "/var/lang/lib:$LD_LIBRARY_PATH"}
 RENDERED = Renderer(real()).all()
-
-
-def instructions(dockerfile: str) -> list[tuple[str, str]]:
-    """A Dockerfile's instructions with their words, continuation lines joined."""
-    lines = [line for line in dockerfile.splitlines() if not line.startswith("#")]
-    joined = "\n".join(lines).replace("\\\n", " ")
-    found = []
-    for line in joined.splitlines():
-        if line.strip():
-            word, _, rest = line.partition(" ")
-            found.append((word, rest.strip()))
-    return found
-
-
-def pairs(dockerfile: str, word: str) -> dict[str, str]:
-    """What the ENV or LABEL instructions of a Dockerfile set."""
-    found: dict[str, str] = {}
-    for name, rest in instructions(dockerfile):
-        if name == word:
-            found.update(part.split("=", 1) for part in shlex.split(rest))  # type: ignore[misc]
-    return found
-
-
-def last(dockerfile: str, word: str) -> str | None:
-    """What the last instruction of a kind says."""
-    return next((rest for name, rest in reversed(instructions(dockerfile)) if name == word), None)
 
 
 def test_rendering_is_deterministic() -> None:
@@ -78,8 +53,9 @@ def test_one_dockerfile_serves_both_architectures() -> None:
     for variant in ("", "build-"):
         both = [renderer.dockerfile(image(f"{variant}python3.13-{arch}", real())) for arch in ("x86_64", "arm64")]
         assert both[0] == both[1]
+        steps = [rest for word, rest in instructions(both[0]) if word in ("RUN", "COPY", "ENV")]
         for word in ("x86_64", "arm64", "amd64", "aarch64"):
-            assert not any(word in rest for _, rest in instructions(both[0]))
+            assert not any(word in rest for rest in steps)
 
 
 @pytest.mark.parametrize("stem", sorted(RENDERED))
@@ -102,8 +78,8 @@ def test_a_base_has_the_sandboxs_environment(base: str) -> None:
 
 
 @pytest.mark.parametrize("base", BASES)
-def test_a_build_base_differs_from_the_sandbox_by_the_systems_path(base: str) -> None:
-    assert pairs(RENDERED[f"build-{base}"], "ENV") == {**SANDBOX, "PATH": BUILD_PATH}
+def test_a_build_base_differs_from_the_sandbox_by_the_systems_path_and_pipx(base: str) -> None:
+    assert pairs(RENDERED[f"build-{base}"], "ENV") == {**SANDBOX, "PATH": BUILD_PATH, **PIPX}
 
 
 @pytest.mark.parametrize(
@@ -121,24 +97,15 @@ def test_the_account_the_directories_and_tmp(base: str, uid: int, gid: int) -> N
         assert last(RENDERED[stem], "WORKDIR") == "/var/task"
 
 
-def test_functions_run_as_the_sandboxs_user_and_builds_as_root() -> None:
-    for stem in RENDERED:
-        of_runtime = stem not in BASES
-        expected = "sbx_user1051" if of_runtime and not stem.startswith("build-") else None
-        assert last(RENDERED[stem], "USER") == expected, stem
+def test_builds_run_as_root() -> None:
+    assert all(last(text, "USER") is None for stem, text in RENDERED.items() if stem.startswith("build-"))
 
 
-def test_entrypoints() -> None:
+def test_builds_have_no_entrypoint() -> None:
     for stem, text in RENDERED.items():
-        entrypoint = json.loads(last(text, "ENTRYPOINT") or "null")
-        if stem in ("build-al1", "build-al2", "build-al2023"):
-            assert entrypoint == []
-        elif stem.startswith("build-"):
-            assert entrypoint is None, "inherited from the base"
-        elif stem in BASES or stem.startswith("provided"):
-            assert entrypoint == ["/var/rapid/init"]
-        else:
-            assert entrypoint == RAPID
+        if stem.startswith("build-"):
+            entrypoint = json.loads(last(text, "ENTRYPOINT") or "null")
+            assert entrypoint == ([] if stem.removeprefix("build-") in BASES else None), "else inherited from the base"
 
 
 def test_build_images_greet_with_a_shell() -> None:
@@ -147,33 +114,25 @@ def test_build_images_greet_with_a_shell() -> None:
             assert last(text, "CMD") == '["/bin/bash"]'
 
 
-@pytest.mark.parametrize(("runtime", "number"), [("nodejs16.x", "16"), ("nodejs22.x", "22"), ("nodejs24.x", "24")])
-def test_the_environment_of_node(runtime: str, number: str) -> None:
-    common = {
-        "PATH": "/var/lang/bin:$PATH",
-        "LD_LIBRARY_PATH": "/var/lang/lib:$LD_LIBRARY_PATH",
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}",
-    }
-    assert pairs(RENDERED[runtime], "ENV") == {**common, "_HANDLER": "index.handler"}
+@pytest.mark.parametrize("number", ["10", "16", "18", "20", "22", "26"])
+def test_a_build_of_node_finds_the_modules_of_its_own_version(number: str) -> None:
     node_path = f"/opt/nodejs/node{number}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules"
-    assert pairs(RENDERED[f"build-{runtime}"], "ENV") == {**common, "NODE_PATH": node_path}
+    environment = pairs(RENDERED[f"build-nodejs{number}.x"], "ENV")
+    assert environment == {**LANGUAGE, "AWS_EXECUTION_ENV": f"AWS_Lambda_nodejs{number}.x", "NODE_PATH": node_path}
 
 
-@pytest.mark.parametrize("runtime", ["python3.11", "python3.13"])
-def test_the_environment_of_python(runtime: str) -> None:
-    common = {
-        "PATH": "/var/lang/bin:$PATH",
-        "LD_LIBRARY_PATH": "/var/lang/lib:$LD_LIBRARY_PATH",
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{runtime}",
-    }
-    assert pairs(RENDERED[runtime], "ENV") == {**common, "_HANDLER": "lambda_function.lambda_handler"}
-    assert pairs(RENDERED[f"build-{runtime}"], "ENV") == common
-
-
-@pytest.mark.parametrize("runtime", ["provided", "provided.al2", "provided.al2023"])
-def test_a_custom_runtime_has_the_bases_environment(runtime: str) -> None:
-    assert pairs(RENDERED[runtime], "ENV") == {"_HANDLER": "handler"}
-    assert pairs(RENDERED[f"build-{runtime}"], "ENV") == {}
+@pytest.mark.parametrize(
+    ("runtime", "home"),
+    [
+        ("java8", "/usr/lib/jvm/java-1.8.0-openjdk"),
+        ("java8.al2", "/usr/lib/jvm/java-1.8.0-openjdk"),
+        ("java8.al2023", "/usr/lib/jvm/java-1.8.0-amazon-corretto"),
+        ("java11", "/var/lang"),
+        ("java25", "/var/lang"),
+    ],
+)
+def test_java_is_compiled_by_its_own_jdk(runtime: str, home: str) -> None:
+    assert pairs(RENDERED[f"build-{runtime}"], "ENV")["JAVA_HOME"] == home
 
 
 def test_the_sources_of_runtimes_are_the_official_images() -> None:

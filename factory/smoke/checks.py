@@ -244,7 +244,7 @@ def _version(subject: Subject, seen: str) -> None:
     """The interpreter's version, or the base's where the runtime has no interpreter."""
     assert subject.image.runtime
     family = subject.matrix.families[subject.image.family or ""]
-    if family.source is None:
+    if family.source is None and not family.archive:
         _equal("the system's version", seen, subject.matrix.bases[subject.image.base].version)
         return
     declared = subject.matrix.runtimes[subject.image.runtime].version
