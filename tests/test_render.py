@@ -37,7 +37,6 @@ SANDBOX = {
 }
 BUILD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin"
 BASES = ("al1", "al2", "al2023")
-PIPX = {"PIPX_HOME": "/usr/local/pipx", "PIPX_BIN_DIR": "/usr/local/bin"}
 LANGUAGE = {"PATH": "/var/lang/bin:$PATH", "LD_LIBRARY_PATH": "/var/lang/lib:$LD_LIBRARY_PATH"}
 RENDERED = Renderer(real()).all()
 
@@ -78,8 +77,8 @@ def test_a_base_has_the_sandboxs_environment(base: str) -> None:
 
 
 @pytest.mark.parametrize("base", BASES)
-def test_a_build_base_differs_from_the_sandbox_by_the_systems_path_and_pipx(base: str) -> None:
-    assert pairs(RENDERED[f"build-{base}"], "ENV") == {**SANDBOX, "PATH": BUILD_PATH, **PIPX}
+def test_a_build_base_differs_from_the_sandbox_by_the_systems_path(base: str) -> None:
+    assert pairs(RENDERED[f"build-{base}"], "ENV") == {**SANDBOX, "PATH": BUILD_PATH}
 
 
 @pytest.mark.parametrize(
