@@ -159,7 +159,7 @@ def _unmark(settings: Settings, wanted: Sequence[Target]) -> None:
 def _complete(settings: Settings, client: Client, wanted: Sequence[Target]) -> bool:
     """Are the stand-ins in this registry the ones that these sources made?"""
     marked = _marked(settings)
-    return all(marked.get(name) == digest for name, digest in _digests(client, wanted).items())
+    return all(digest and marked.get(name) == digest for name, digest in _digests(client, wanted).items())
 
 
 def _digests(client: Client, wanted: Sequence[Target]) -> dict[str, str | None]:

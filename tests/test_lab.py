@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import elf, images, standin
+from lab import cli, elf, images, standin
 from lab.errors import LabError
 from lab.languages import languages
 from lab.store import Once, Store
@@ -118,3 +118,26 @@ def test_assembling_a_part_keeps_the_finished_steps_of_the_others(tmp_path: Path
 
 def _nothing(_out: Path) -> None:
     """A step that makes nothing."""
+
+
+def test_up_assembles_what_an_empty_registry_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assembled: list[str] = []
+
+    class Nothing:
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        def up(self) -> None: ...
+
+        def digest(self, *_: str) -> None: ...
+
+        def run(self, targets: list[images.Target], **_: bool) -> None:
+            assembled.extend(target.short for target in targets)
+
+    for name in ("Server", "Client", "Assembly"):
+        monkeypatch.setattr(cli, name, Nothing)
+    monkeypatch.setattr(cli, "PROGRAMS", {})
+    monkeypatch.setattr(cli.debian, "own_source", lambda: None)
+    monkeypatch.setattr(cli.platform, "machine", lambda: "x86_64")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cli.main(["up", "python:3.13"]) == 0
+    assert assembled == ["provided:al2023", "python:3.13"]
