@@ -46,10 +46,18 @@ def test_an_extras_variables_are_those_of_build_images() -> None:
 
 
 def test_build_variables_are_those_of_build_images_alone() -> None:
-    family = ('handler = "example.Handler"', 'handler = "example.Handler"\nbuild_environment = { A = "1", B = "1" }')
+    family = ("build_environment = { JAVA_HOME", 'build_environment = { A = "1", B = "1", JAVA_HOME')
     runtime = ("build_environment = { PATH", 'build_environment = { B = "2", PATH')
     assert _environment("build-java8-x86_64", family, runtime).items() >= {"A": "1", "B": "2"}.items()
     assert not _environment("java8-x86_64", family, runtime).keys() & {"A", "B"}
+
+
+def test_an_extra_has_the_last_word_before_the_runtime() -> None:
+    assert _environment("build-java21-x86_64")["JAVA_HOME"] == "/usr/lib/jvm/21"
+    family = ("build_environment = { JAVA_HOME", 'build_environment = { GRADLE_HOME = "/x", JAVA_HOME')
+    assert _environment("build-java21-x86_64", family)["GRADLE_HOME"] == "/usr/local/gradle"
+    runtime = ('version = "21"', 'version = "21"\nbuild_environment = { JAVA_HOME = "/y" }')
+    assert _environment("build-java21-x86_64", runtime)["JAVA_HOME"] == "/y"
 
 
 @pytest.mark.parametrize(
