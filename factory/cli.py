@@ -14,6 +14,7 @@ from factory.errors import ExitCode, FactoryError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from factory.options import Options
+    from factory.trust.signing import Trusted
 
 _STEPS = {"build": ["build"], "test": ["test"], "push": ["push"], "release": ["build", "test", "push"]}
 _FORMS = ("text", "json")
@@ -55,6 +56,7 @@ def _call(parsed: argparse.Namespace) -> int:
         "diff": lambda: commands.diff(options, parsed.revision),
         "plan": lambda: commands.plan(options, parsed.format, parsed.shard),
         "promote": lambda: commands.promote(options, parsed.format),
+        "verify": lambda: commands.verify(options, parsed.reference, _trusted(parsed), parsed.format),
         "gc": lambda: commands.gc(options, parsed.keep_days, parsed.yes),
         "emulator": lambda: commands.emulator(options),
         "doctor": lambda: commands.doctor(options),
@@ -82,6 +84,9 @@ def _options(parsed: argparse.Namespace) -> Options:
         locked=parsed.locked,
         stale=getattr(parsed, "stale", False) or getattr(parsed, "max_age", None) is not None,
         max_age=getattr(parsed, "max_age", None),
+        attest=getattr(parsed, "attest", False),
+        sign=getattr(parsed, "sign", None),
+        logged=not getattr(parsed, "no_transparency_log", False),
         publishing=Publishing(getattr(parsed, "publishing", Publishing.EACH)),
         selection=Selection(
             patterns=tuple(getattr(parsed, "selectors", ())),
@@ -93,6 +98,14 @@ def _options(parsed: argparse.Namespace) -> Options:
         ),
         **{key: value for key, value in given.items() if value is not None},
     )
+
+
+def _trusted(parsed: argparse.Namespace) -> Trusted:
+    from factory.trust.signing import Trusted
+
+    if not parsed.key and not (parsed.identity and parsed.issuer):
+        raise UsageError("whose signature counts? Name a public --key, or --identity and --issuer")
+    return Trusted(parsed.key, parsed.identity, parsed.issuer, not parsed.no_transparency_log)
 
 
 def _mirrors(words: Sequence[str]) -> dict[str, str]:
@@ -151,12 +164,19 @@ def _parser() -> argparse.ArgumentParser:
     promoting = add(
         "promote", "Let the tags that move stand for images that --hold left waiting: all, or none.", selecting
     )
+    verifying = add("verify", "Check a published image: signature, provenance, SBOM, the record of its smoke test.")
+    verifying.add_argument("reference", metavar="REF", help="HOST/REPOSITORY:TAG, …@DIGEST, or a tag of ours")
+    verifying.add_argument("--key", default=_environment("KEY"), help="the public key whose signatures count")
+    verifying.add_argument("--identity", metavar="REGEXP", help="keyless: the signer's identity")
+    verifying.add_argument("--issuer", metavar="URL", help="keyless: who vouches for the identity")
+    for command in (*running[2:], verifying):
+        _logging(command)
     clearing = add("gc", "List what no tag needs in the registry; delete it with --yes.")
     clearing.add_argument("--keep-days", type=_days, default="90", metavar="N", help="how old a dated tag may be (90)")
     clearing.add_argument("--yes", action="store_true", help="delete")
     add("emulator", "Compile the emulator for each architecture.")
     add("doctor", "Say what this machine lacks, and the command that mends it.")
-    for command in (listing, showing, promoting, *running):
+    for command in (listing, showing, promoting, verifying, *running):
         command.add_argument("--format", choices=_FORMS, default="text", help="how to print the result")
     planning.add_argument("--format", choices=(*_FORMS, "github"), default="text", help="how to print the result")
     return parser
@@ -172,6 +192,21 @@ def _publishing(parser: argparse.ArgumentParser) -> None:
     for name, summary in (("together", "move tags when all images passed"), ("hold", "move no tags: `promote` does")):
         group.add_argument(f"--{name}", dest="publishing", action="store_const", const=name, help=summary)
     parser.set_defaults(publishing="each")
+    parser.add_argument(
+        "--attest", action="store_true", default=_switch("ATTEST"), help="attach SBOM and provenance (needs syft)"
+    )
+    parser.add_argument(
+        "--sign", metavar="KEY", default=_environment("SIGN"), help="sign with cosign: a key, or `keyless`"
+    )
+
+
+def _logging(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-transparency-log",
+        action="store_true",
+        default=_switch("NO_TRANSPARENCY_LOG"),
+        help="signatures by key stay out of the public log",
+    )
 
 
 def _common() -> argparse.ArgumentParser:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from factory import catalogue, lock
 from factory.errors import ExitCode, UsageError
@@ -16,8 +17,12 @@ from factory.matrix import Matrix
 from factory.options import Options
 from factory.plan import Action, Item
 from factory.plan import plan as make_plan
+from factory.references import Repository
 from factory.session import Session
 from factory.tables import table
+
+if TYPE_CHECKING:
+    from factory.trust.signing import Trusted
 
 
 def list_(options: Options, form: str) -> int:
@@ -126,6 +131,33 @@ def promote(options: Options, form: str) -> int:
     rows = [(image.name, record.digest.removeprefix("sha256:")[:12]) for image, record in promoted.items()]
     _print(form, entries, lambda: table(("PROMOTED", "DIGEST"), rows))
     return ExitCode.DONE
+
+
+def verify(options: Options, reference: str, trusted: Trusted, form: str) -> int:
+    """Checks a published image, a line an item."""
+    from factory.referrers import Referrers
+    from factory.trust.verify import Verifier
+
+    session = Session(options)
+    repository, tag = _published(reference, session.repository)
+    referrers = Referrers(session.registry, repository, options.build_dir / "locks")
+    findings = Verifier(referrers, trusted).verify(tag)
+    rows = [("ok" if finding.ok else "FAILED", finding.item, finding.seen) for finding in findings]
+    _print(form, [asdict(finding) for finding in findings], lambda: table(("", "ITEM", "SEEN"), rows))
+    return ExitCode.DONE if all(finding.ok for finding in findings) else ExitCode.IMAGE_FAILED
+
+
+def _published(reference: str, ours: Repository) -> tuple[Repository, str]:
+    """A published image's repository, and its tag or digest; a tag alone is one of ours."""
+    if "/" not in reference:
+        return ours, reference.removeprefix("@")
+    name, _, digest = reference.partition("@")
+    repository, colon, tag = name.rpartition(":")
+    if not colon or "/" in tag:  # the colon is that of a port
+        repository, tag = name, ""
+    if not (digest or tag):
+        raise UsageError(f"{reference!r} names no image; write HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST")
+    return Repository.parse(repository), digest or tag
 
 
 def gc(options: Options, keep: timedelta, yes: bool) -> int:

@@ -45,4 +45,10 @@ class Options:
     max_age: timedelta | None = None
     """How old a published image may be before it is stale."""
     publishing: Publishing = Publishing.EACH
+    attest: bool = False
+    """Attach SBOM and provenance to what is pushed."""
+    sign: str | None = None
+    """The key that signs what is pushed, or `keyless`."""
+    logged: bool = True
+    """Whether signatures are entered in, and looked up from, the public transparency log."""
     selection: Selection = field(default_factory=Selection)

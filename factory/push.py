@@ -31,6 +31,7 @@ from factory.registry import (
     RegistryError,
     RegistryUnreachableError,
 )
+from factory.trust.voucher import Voucher
 
 _PAUSES = (1.0, 3.0, 9.0)  # seconds before each further try of a push
 
@@ -52,6 +53,7 @@ class Publisher:
     architectures: Callable[[Image], tuple[Architecture, ...]]
     today: date
     build_dir: Path
+    voucher: Voucher | None = None
 
     @property
     def referrers(self) -> Referrers:
@@ -80,6 +82,9 @@ class Publisher:
         self._vouched(image, record)
         tag, manifest = self._date(image, record, step, renew)
         self.referrers.attach(manifest, document(record))
+        if self.voucher:
+            step(f"vouching for {tag}")
+            self.voucher.vouch(manifest, record)
         return self._with_tags(record, {tag})
 
     def promote(self, image: Image, record: Record, step: Callable[[str], None]) -> Record:

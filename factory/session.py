@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from factory.published import Published, Reader
     from factory.push import Publisher
     from factory.registry import Registry
+    from factory.trust.voucher import Voucher
 
 
 class Session:
@@ -157,13 +158,32 @@ class Session:
         from factory.push import Publisher
 
         return Publisher(
-            self.engine, self.registry, self.repository, self.architectures, self.today, self.options.build_dir
+            self.engine,
+            self.registry,
+            self.repository,
+            self.architectures,
+            self.today,
+            self.options.build_dir,
+            self._voucher(),
         )
 
     @property
     def today(self) -> date:
         """The day of dated tags, UTC."""
         return datetime.now(UTC).date()
+
+    def _voucher(self) -> Voucher | None:
+        """What vouches for pushed images, where that is asked for."""
+        options = self.options
+        if not (options.attest or options.sign):
+            return None
+        from factory.trust.provenance import Builder
+        from factory.trust.signing import Signer
+        from factory.trust.voucher import Voucher
+
+        signer = Signer(self.registry, self.repository, options.sign, options.logged) if options.sign else None
+        builder = Builder.here(self.matrix.publish.source, options.matrix.parent)
+        return Voucher(self.reader.referrers, builder, options.attest, signer)
 
     def _peers(self, images: Iterable[Image]) -> list[Image]:
         """What these images are tested with."""

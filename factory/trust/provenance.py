@@ -1,0 +1,108 @@
+"""Provenance: what an image was built from, by whom and when, as an in-toto statement with SLSA's predicate, version 1.
+
+The format is that of the SLSA specification 1.0, "Build: Provenance"; what stands in it under `externalParameters` is
+described in docs/trust.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from factory.records import Record
+from factory.references import Repository
+from factory.referrers import Document
+
+IN_TOTO = "application/vnd.in-toto+json"
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "https://slsa.dev/provenance/v1"
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Who built: a CI job, or somebody's machine. `commit` is the checkout's, `modified` if files differ from it."""
+
+    identity: str
+    run: str
+    source: str
+    commit: str | None
+    modified: bool
+
+    @staticmethod
+    def here(source: str, folder: Path, environment: Mapping[str, str] = os.environ) -> Builder:
+        """This very process; `source` is where the project's sources are, `folder` the checkout."""
+        commit = _git(folder, "rev-parse", "HEAD")
+        modified = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+        if environment.get("GITHUB_ACTIONS") == "true":
+            server, repository = environment["GITHUB_SERVER_URL"], environment["GITHUB_REPOSITORY"]
+            run = f"{server}/{repository}/actions/runs/{environment['GITHUB_RUN_ID']}"
+            workflow = environment["GITHUB_WORKFLOW_REF"]
+            return Builder(f"{server}/{workflow}", run, f"{server}/{repository}", commit, modified)
+        return Builder(f"{source}#a-machine-of-somebodys", "", source, commit, modified)
+
+
+def provenance(repository: Repository, record: Record, builder: Builder) -> Document:
+    """The statement about one image."""
+    statement = {
+        "_type": STATEMENT,
+        "subject": [{"name": f"{repository}:{record.name}", "digest": _digest(record.digest)}],
+        "predicateType": PREDICATE,
+        "predicate": {
+            "buildDefinition": {
+                "buildType": f"{builder.source}/blob/main/docs/trust.md#provenance",
+                "externalParameters": {"image": record.name, "platform": record.inputs.platform},
+                "internalParameters": {"inputsKey": record.inputs_key, "inputs": json.loads(record.inputs.text)},
+                "resolvedDependencies": [*_dependencies(record), *_source(builder)],
+            },
+            "runDetails": {
+                "builder": {"id": builder.identity},
+                "metadata": {"invocationId": builder.run, **_times(record)},
+            },
+        },
+    }
+    return Document(IN_TOTO, json.dumps(statement, sort_keys=True).encode(), {"in-toto.io/predicate-type": PREDICATE})
+
+
+def _dependencies(record: Record) -> list[dict[str, Any]]:
+    return [
+        {"uri": f"docker://{reference}", "digest": _digest(digest)}
+        for reference, digest in record.inputs.upstreams.items()
+        if digest.startswith("sha256:")
+    ]
+
+
+def _source(builder: Builder) -> list[dict[str, Any]]:
+    if builder.commit is None:
+        return []
+    entry: dict[str, Any] = {"uri": f"git+{builder.source}", "digest": {"gitCommit": builder.commit}}
+    return [entry | ({"annotations": {"modified": True}} if builder.modified else {})]
+
+
+def _times(record: Record) -> dict[str, str]:
+    finished = datetime.fromisoformat(record.built)
+    started = finished - timedelta(seconds=record.build_seconds)
+    return {"startedOn": _utc(started), "finishedOn": _utc(finished)}
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
+def _digest(digest: str) -> dict[str, str]:
+    algorithm, _, value = digest.partition(":")
+    return {algorithm: value}
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    """What git says of a checkout; None outside of one, or without git."""
+    try:
+        done = subprocess.run(["git", "-C", folder, *words], capture_output=True, text=True, timeout=30, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
