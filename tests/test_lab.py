@@ -136,8 +136,8 @@ def test_up_assembles_what_an_empty_registry_lacks(tmp_path: Path, monkeypatch: 
     for name in ("Server", "Client", "Assembly"):
         monkeypatch.setattr(cli, name, Nothing)
     monkeypatch.setattr(cli, "PROGRAMS", {})
-    monkeypatch.setattr(cli.debian, "own_source", lambda: None)
-    monkeypatch.setattr(cli.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr("lab.cli.debian.own_source", lambda: None)
+    monkeypatch.setattr("lab.cli.platform.machine", lambda: "x86_64")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cli.main(["up", "python:3.13"]) == 0
     assert assembled == ["provided:al2023", "python:3.13"]
