@@ -63,17 +63,46 @@ def repository(base: Base, suite: Suite, architecture: str, reals: list[Real], w
     names = [package for package in packages(base.name) if package.kind != "real"]
     build_names(names, work / "names", target)
     _build_reals(base, suite, architecture, reals, wheels, work / "real", target)
+    members = [package.name for package in packages(base.name) if package.development]
+    _index(target, members, work)
+    shutil.rmtree(work)
+
+
+def repository_of_one(package: Package, architecture: str, work: Path, tree: Path) -> None:
+    """Build one package of the files in work/stage and give it a repository of its own, which dnf knows too.
+
+    For what a language adds to a base: it comes and goes without the base's own repository.
+    """
+    target = tree / f"{REPOSITORY}-{package.name}"
+    target.mkdir(parents=True)
+    files = _files(work / "stage")
+    listing = work / f"{package.name}.list"
+    listing.write_text(_listing(files))
+    parts = [_header(f"lab-{package.name}", RPM_NAMES[architecture])]
+    parts.append(_subpackage(package, f"{package.name} (from Debian, in the lab)", {}))
+    parts.append(f"%files -n {package.name} -f {listing}\n")
+    _rpmbuild(parts, work, target, RPM_NAMES[architecture])
+    _index(target, [], work)
+    known = tree / "etc/yum.repos.d" / f"lab-{package.name}.repo"
+    known.parent.mkdir(parents=True)
+    place = target.relative_to(tree)
+    known.write_text(f"[lab-{package.name}]\nname={package.name}, in this image\nbaseurl=file:///{place}\nenabled=1\n")
+
+
+def _index(target: Path, development: list[str], work: Path) -> None:
     for file in target.iterdir():
         os.utime(file, (EPOCH, EPOCH))  # the index names the time
     index = ["createrepo_c", "--quiet", "--simple-md-filenames"]
     index += ["--revision", str(EPOCH), "--set-timestamp-to-revision"]
-    members = [package.name for package in packages(base.name) if package.development]
-    if members:
+    if development:
         comps = work / "comps.xml"
-        comps.write_text(_comps(members))
+        comps.write_text(_comps(development))
         index += ["-g", str(comps)]
     run([*index, target], env=_environment())
-    shutil.rmtree(work)
+
+
+def _listing(files: list[Path]) -> str:
+    return "%defattr(-,root,root,-)\n" + "".join(f'"/{path}"\n' for path in files)
 
 
 def build_names(names: list[Package], work: Path, target: Path) -> None:
@@ -102,7 +131,7 @@ def _build_reals(
         files = [path for path in _files(stage) if path not in seen and not _pruned(path)]
         seen.update(files)
         listing = work / f"{real.package.name}.list"
-        listing.write_text("%defattr(-,root,root,-)\n" + "".join(f'"/{path}"\n' for path in files))
+        listing.write_text(_listing(files))
         relations = {**real.recipe, "requires": real.requires}
         package = Package(real.package.name, "real", _version(real, suite), development=False)
         parts.append(_subpackage(package, f"{package.name} (from Debian, in the lab)", relations))

@@ -13,6 +13,7 @@ from lab import cli, elf, images, standin
 from lab.errors import LabError
 from lab.languages import languages
 from lab.store import Once, Store
+from lab.symbols import for_older_glibc
 
 GLIBC_OF_ANY_BASE = "99.0"
 
@@ -83,6 +84,45 @@ def test_a_program_that_wants_a_newer_glibc_brings_it_with_its_loader(tmp_path: 
     loader = Path(next(str(word) for word in patched if "ld-linux" in str(word))).name
     assert {"libc.so.6", loader} <= brought
     assert not list(tmp_path.glob("lib/*"))
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="it compiles what it changes")
+def test_a_program_of_a_newer_glibc_is_made_to_run_with_an_older_one(tmp_path: Path) -> None:
+    (tmp_path / "library.c").write_text(
+        "long NAME(const char *text, char **end, int base) { return 42; }\nint other(void) { return 1; }\n"
+    )
+    (tmp_path / "program.c").write_text(
+        "long __isoc23_strtol(const char *, char **, int);\nint other(void);\n"
+        'int main(void) { return __isoc23_strtol("", 0, 10) + other() == 43 ? 0 : 1; }\n'
+    )
+    versions = "GLIBC_2.2.5 { global: other; strtol; local: *; };\n"
+    (tmp_path / "old.map").write_text(versions)
+    (tmp_path / "new.map").write_text(f"{versions}GLIBC_2.38 {{ global: __isoc23_strtol; }} GLIBC_2.2.5;\n")
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    _library(tmp_path, "new", "__isoc23_strtol")
+    _gcc(tmp_path, "program.c", "-L.", "-lthat", "-Wl,-rpath,$ORIGIN/..", "-o", "tree/program")
+    assert subprocess.run([tree / "program"], check=False).returncode == 0
+    _library(tmp_path, "old", "strtol")
+    assert subprocess.run([tree / "program"], capture_output=True, check=False).returncode != 0
+    for_older_glibc(tree, "2.36")
+    done = subprocess.run([tree / "program"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_program_that_cannot_do_with_an_older_glibc_is_told(tmp_path: Path) -> None:
+    shutil.copy("/bin/tar", tmp_path / "tar")
+    with pytest.raises(LabError, match=r"tar needs \S+ of a glibc that the base does not have"):
+        for_older_glibc(tmp_path, "2.17")
+
+
+def _library(folder: Path, versions: str, name: str) -> None:
+    options = ["-shared", "-fPIC", "-fno-builtin", f"-DNAME={name}", f"-Wl,--version-script={versions}.map"]
+    _gcc(folder, "library.c", *options, "-o", "libthat.so")
+
+
+def _gcc(folder: Path, *arguments: str) -> None:
+    subprocess.run(["gcc", *arguments], cwd=folder, check=True)
 
 
 def test_what_several_threads_ask_for_is_made_once() -> None:
