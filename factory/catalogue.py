@@ -13,6 +13,7 @@ from factory.matrix import Matrix
 from factory.plan import Item
 from factory.records import Record
 from factory.session import Session
+from factory.shards import RUNNERS
 from factory.tables import megabytes, table
 
 
@@ -93,12 +94,13 @@ def plan_text(items: Sequence[Item]) -> str:
 
 
 def github_matrix(items: Iterable[Item]) -> dict[str, Any]:
-    """`factory plan --format github`: a job matrix of what there is to do."""
+    """`factory plan --format github`: a job matrix of what there is to do, a job an image."""
     return {
         "include": [
             {
                 "name": item.image.name,
                 "architecture": item.image.architecture.value,
+                "runner": RUNNERS[item.image.architecture],
                 "action": item.action.value,
             }
             for item in items

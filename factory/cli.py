@@ -54,7 +54,7 @@ def _call(parsed: argparse.Namespace) -> int:
         "lock": lambda: commands.lock_(options, parsed.upgrade, parsed.allow_unresolved, parsed.stand_ins),
         "render": lambda: commands.render(options, parsed.output),
         "diff": lambda: commands.diff(options, parsed.revision),
-        "plan": lambda: commands.plan(options, parsed.format, parsed.shard),
+        "plan": lambda: _plan(options, parsed),
         "promote": lambda: commands.promote(options, parsed.format),
         "verify": lambda: commands.verify(options, parsed.reference, _trusted(parsed), parsed.format),
         "gc": lambda: commands.gc(options, parsed.keep_days, parsed.yes),
@@ -64,6 +64,14 @@ def _call(parsed: argparse.Namespace) -> int:
     if parsed.command in _STEPS:
         return commands.run(options, _STEPS[parsed.command], parsed.format, parsed.timing)
     return calls[parsed.command]()
+
+
+def _plan(options: Options, parsed: argparse.Namespace) -> int:
+    from factory import commands
+    from factory.shards import Part, Wave
+
+    part = Part.parse(parsed.shard) if parsed.shard else None
+    return commands.plan(options, parsed.format, part, Wave(parsed.wave) if parsed.wave else None)
 
 
 def _options(parsed: argparse.Namespace) -> Options:
@@ -148,7 +156,10 @@ def _parser() -> argparse.ArgumentParser:
     diffing = add("diff", "Show what rendered output changes against a git revision.")
     diffing.add_argument("revision", metavar="REV")
     planning = add("plan", "Show what would be done with each image, and why.", selecting)
-    planning.add_argument("--shard", metavar="I/N", help="only the I-th of N parts")
+    planning.add_argument("--shard", metavar="I/N", help="only the I-th of N parts; with --format github N jobs")
+    planning.add_argument(
+        "--wave", choices=("bases", "runtimes"), help="only the bases, or only what is built from them"
+    )
     _staleness(planning)
     running = [
         add("build", "Build the images.", selecting),

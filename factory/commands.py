@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from factory import catalogue, lock
 from factory.errors import ExitCode, UsageError
@@ -19,6 +19,7 @@ from factory.plan import Action, Item
 from factory.plan import plan as make_plan
 from factory.references import Repository
 from factory.session import Session
+from factory.shards import MOST_JOBS, Job, Part, Wave, job_matrix, seconds_of, share
 from factory.tables import table
 
 if TYPE_CHECKING:
@@ -107,18 +108,41 @@ def diff(options: Options, revision: str) -> int:
     return ExitCode.DONE
 
 
-def plan(options: Options, form: str, shard: str | None) -> int:
+def plan(options: Options, form: str, part: Part | None, wave: Wave | None) -> int:
     """Prints what would be done with each selected image, and why."""
     session = Session(options)
     plans = session.stale.values() if options.stale else _local_plan(session)
-    items = _shard(_relevant(list(plans), set(session.named)), shard)
+    items = [item for item in _relevant(list(plans), set(session.named)) if wave is None or wave.has(item.image)]
     for file in session.records.damaged:
         print(f"warning: {file} is damaged and counts as missing", file=sys.stderr)
     if form == "github":
-        print(json.dumps(catalogue.github_matrix(items)))
-    else:
-        _print(form, [catalogue.plan_entry(item) for item in items], lambda: catalogue.plan_text(items))
+        print(json.dumps(_job_matrix(session, items, part)))
+        return ExitCode.DONE
+    if part:
+        images = [item.image for item in items]
+        mine = _mine(share(images, part.of, seconds_of(session.last_records(images))), part)
+        items = [item for item in items if item.image in mine]
+    _print(form, [catalogue.plan_entry(item) for item in items], lambda: catalogue.plan_text(items))
     return ExitCode.DONE
+
+
+def _job_matrix(session: Session, items: list[Item], part: Part | None) -> dict[str, Any]:
+    """What there is to do as jobs: one an image, or so many as the shard says."""
+    if part is None:
+        matrix = catalogue.github_matrix(items)
+        if len(matrix["include"]) > MOST_JOBS:
+            raise UsageError(
+                f"{len(matrix['include'])} jobs, and GitHub takes {MOST_JOBS}; share them out: --shard 100"
+            )
+        return matrix
+    todo = [item.image for item in items if item.action not in (Action.SKIP, Action.BLOCKED)]
+    return job_matrix(share(todo, min(part.of, MOST_JOBS), seconds_of(session.last_records(todo))))
+
+
+def _mine(jobs: list[Job], part: Part) -> set[Image]:
+    """The images of one part; of all parts where it names none."""
+    chosen = jobs if part.number == 0 else jobs[part.number - 1 : part.number]
+    return {image for job in chosen for image in job.images}
 
 
 def promote(options: Options, form: str) -> int:
@@ -271,13 +295,3 @@ def _told(archive: str | lock.StandIn | lock.Unresolved) -> str:
     if isinstance(archive, lock.StandIn):
         return f"stand-in {archive.stand_in}"
     return archive if isinstance(archive, str) else "unresolved"
-
-
-def _shard(items: list[Item], shard: str | None) -> list[Item]:
-    """The I-th of N parts of a plan, `I/N`."""
-    if shard is None:
-        return items
-    number, _, of = shard.partition("/")
-    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-        raise UsageError(f"--shard {shard!r} is no part of a whole; write I/N with 1 <= I <= N, for example 1/4")
-    return items[int(number) - 1 :: int(of)]

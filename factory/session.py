@@ -191,6 +191,14 @@ class Session:
 
         return [peer for image in images if (peer := run_peer(image))]
 
+    def last_records(self, images: Iterable[Image]) -> dict[Image, Record | None]:
+        """The last that is known of each image: on this machine, else with --stale in the registry."""
+        here = {image: self.records.latest(image.name) for image in images}
+        if not self.options.stale:
+            return here
+        there = {image: found for image, record in here.items() if not record and (found := self.published.get(image))}
+        return {**here, **{image: self.reader.record(found) for image, found in there.items()}}
+
     def is_fresh(self, image: Image) -> bool:
         """Whether an image is to be built anew although one with its inputs is published."""
         return self.options.stale and image in self.stale and self.stale[image].fresh

@@ -378,8 +378,8 @@ def test_a_job_matrix(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "nodejs22.x-arm64", "--format", "github"]) == 0
     assert _json(capsys) == {
         "include": [
-            {"name": "al2023-arm64", "architecture": "arm64", "action": "build"},
-            {"name": "nodejs22.x-arm64", "architecture": "arm64", "action": "build"},
+            {"name": "al2023-arm64", "architecture": "arm64", "runner": "ubuntu-24.04-arm", "action": "build"},
+            {"name": "nodejs22.x-arm64", "architecture": "arm64", "runner": "ubuntu-24.04-arm", "action": "build"},
         ]
     }
 
