@@ -1,4 +1,4 @@
-"""Programs of a known Debian suite that the assembly itself runs: Python to compile modules, C compilers.
+"""Programs of a known Debian suite that the assembly itself runs: Python to compile modules, compilers of C and C#.
 
 The machine's own would do on one machine and not on the next: byte code belongs to one Python version, and what a
 newer system's compiler links needs a newer libc than the oldest base has.
@@ -18,7 +18,7 @@ from lab.settings import EPOCH, LAB
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 BUILDER = (
     "bash", "coreutils", "diffutils", "findutils", "g++", "g++-aarch64-linux-gnu", "grep", "libc-bin", "make", "mawk",
-    "patchelf", "sed",
+    "mono-mcs", "patchelf", "sed",
 )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def assemble(suite: Suite, debs: list[str], out: Path) -> None:
     for name, destination in {"usr/bin/sh": "bash", "usr/bin/awk": "mawk"}.items():
         (out / name).unlink(missing_ok=True)
         (out / name).symlink_to(destination)
-    for name in ("dev", "tmp", "build"):
+    for name in ("dev", "proc", "tmp", "build"):
         (out / name).mkdir(exist_ok=True)
 
 
@@ -76,7 +76,10 @@ class Tools:
 
     def shell(self, script: str, work: Path, *, log: Path) -> None:
         """Run a script with the suite's own compilers, `work` being /build there."""
-        mounts = 'mount --rbind /dev "$1/dev" && mount --bind "$2" "$1/build" && exec chroot "$1" /bin/sh -euc "$3"'
+        mounts = (
+            'mount --rbind /dev "$1/dev" && mount -t proc proc "$1/proc" && mount --bind "$2" "$1/build" && '
+            'exec chroot "$1" /bin/sh -euc "$3"'
+        )
         user = [] if os.geteuid() == 0 else ["--map-root-user"]
         path = "/usr/bin:/bin:/usr/sbin:/sbin"
         environment = {"PATH": path, "LC_ALL": "C", "HOME": "/tmp", "SOURCE_DATE_EPOCH": str(EPOCH)}

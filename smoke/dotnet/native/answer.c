@@ -1,0 +1,2 @@
+/* What the function asks by P/Invoke. */
+int answer(void) { return 42; }
