@@ -109,7 +109,8 @@ def surroundings_are_declared(subject: Subject) -> None:
     _equal("the machine", seen["machine"], machine)
     _equal("the user id", seen["uid"], user.uid)
     _equal("the group id", seen["gid"], user.gid)
-    _equal("the working directory", seen["cwd"], "/var/task")
+    workdir = subject.matrix.runtimes[subject.image.runtime or ""].workdir or "/var/task"
+    _equal("the working directory", seen["cwd"], workdir)
     _equal("whether /var/task can be written to", seen["writable"], False)
     _equal("the layer's file in /opt", seen["layer"], "from the layer")
 
