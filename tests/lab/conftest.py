@@ -95,7 +95,16 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lock of the repository's matrix against the lab."""
     lock = tmp_path_factory.mktemp("lock") / "lab.lock"
     subprocess.run(
-        [FACTORY, "lock", "--allow-unresolved", "--lock", str(lock), "--mirror", f"public.ecr.aws={LAB}"],
+        [
+            FACTORY,
+            "lock",
+            "--allow-unresolved",
+            "--stand-ins",
+            "--lock",
+            str(lock),
+            "--mirror",
+            f"public.ecr.aws={LAB}",
+        ],
         cwd=ROOT,
         check=True,
     )
