@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from lab import fetch, images, layers, rootfs, rpms, tools
+from lab import archives, fetch, images, layers, rootfs, rpms, tools
 from lab.catalogue import BASES, Base, versions
 from lab.debian import SUITES, Apt, Suite
 from lab.errors import LabError
@@ -32,7 +32,7 @@ class Assembly:
     """One run over some stand-ins; each step is skipped when its result is there."""
 
     def __init__(self, settings: Settings, client: Client, *, refresh: bool) -> None:
-        self.client = client
+        self.settings, self.client = settings, client
         self.store = Store(settings.cache / "steps")
         self.store.clean_scratch()
         self.downloads = settings.cache / "downloads"
@@ -57,7 +57,7 @@ class Assembly:
             self._in_parallel([*shared, *own])
             for target in mine:
                 if target.short not in self.failed:
-                    self._push(target, architecture)
+                    self._publish(target, architecture)
             say(f"{architecture} images are in the registry")
         self.store.prune(everything=prune_all)
         if self.failed:
@@ -131,7 +131,7 @@ class Assembly:
         lang = partial(language.stand_in_lang, reason=reason) if reason else language.lang
         client = partial(language.stand_in_client, reason=reason) if reason else language.client
         try:
-            for part, fill in (("lang", lang), ("runtime", client)):
+            for part, fill in (("lang", lang), ("runtime", client), ("archive", _both(lang, client))):
                 if part in _parts(runtime):
                     name = f"{runtime.name}-{part}"
                     self._language_layer(name, language, needs, runtime.base, architecture, fill, runtime)
@@ -195,6 +195,12 @@ class Assembly:
 
     # --- images
 
+    def _publish(self, target: Target, architecture: str) -> None:
+        if target.archive and target.runtime:
+            archives.put(self.settings, target.archive, self.built[f"{target.runtime.name}-archive", architecture])
+        else:
+            self._push(target, architecture)
+
     def _push(self, target: Target, architecture: str) -> None:
         base, runtime = target.base, target.runtime
         names = [f"base-{base.name}", f"repository-{base.name}"]
@@ -225,5 +231,15 @@ def _additions(base: Base, architecture: str) -> list[tuple[Language, Needs]]:
     return [(language, needs) for language, needs in asked if needs is not None]
 
 
+def _both(lang: Callable[[Kit], None], client: Callable[[Kit], None]) -> Callable[[Kit], None]:
+    def fill(kit: Kit) -> None:
+        lang(kit)
+        client(kit)
+
+    return fill
+
+
 def _parts(runtime: Runtime) -> tuple[str, ...]:
+    if runtime.archive:
+        return ("archive",)
     return ("lang", "runtime") if runtime.has_lang else ("runtime",)

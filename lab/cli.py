@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import debian, images
+from lab import archives, debian, images
+from lab.archives import FileServer
 from lab.assembly import Assembly
 from lab.catalogue import LAMBDA_NAMES
 from lab.errors import LabError, MissingError
@@ -75,6 +76,7 @@ def _up(settings: Settings, names: Sequence[str], *, everything: bool, refresh: 
     with _lock(settings.cache / "lab.lock"):
         _install_programs()
         Server(settings).up()
+        FileServer(settings).up()
         client = Client(settings.port)
         if refresh or not _complete(settings, client, wanted):
             _unmark(settings, wanted)
@@ -87,6 +89,7 @@ def _up(settings: Settings, names: Sequence[str], *, everything: bool, refresh: 
 
 
 def _down(settings: Settings) -> None:
+    FileServer(settings).down()
     ended = Server(settings).down()
     say("registry ended" if ended else f"no registry of ours on port {settings.port}")
 
@@ -108,6 +111,9 @@ def _status(settings: Settings) -> int:
             absent = "missing" if target.in_slice else f"not assembled: scripts/lab up {target.short}"
             told = f"{_architectures(client, target, tag)}{_without_interpreter(target)}" if digest else ""
             print(f"{f'{target.repository}:{tag}':<34} {digest or absent:<72} {told}".rstrip())
+        if target.archive:
+            digest = archives.digest(settings, target.archive)
+            print(f"{target.archive:<34} {digest or f'not assembled: scripts/lab up {target.short}'}")
     return 1 if lacking else 0
 
 
@@ -148,26 +154,31 @@ def _write_marker(settings: Settings, digests: Mapping[str, str | None]) -> None
 
 
 def _mark(settings: Settings, client: Client, wanted: Sequence[Target]) -> None:
-    _write_marker(settings, {**_marked(settings), **_digests(client, wanted)})
+    _write_marker(settings, {**_marked(settings), **_digests(settings, client, wanted)})
 
 
 def _unmark(settings: Settings, wanted: Sequence[Target]) -> None:
-    gone = set(_names(wanted))
+    gone = {*_tags(wanted), *_archives(wanted)}
     _write_marker(settings, {name: digest for name, digest in _marked(settings).items() if name not in gone})
 
 
 def _complete(settings: Settings, client: Client, wanted: Sequence[Target]) -> bool:
     """Are the stand-ins in this registry the ones that these sources made?"""
     marked = _marked(settings)
-    return all(digest and marked.get(name) == digest for name, digest in _digests(client, wanted).items())
+    return all(digest and marked.get(name) == digest for name, digest in _digests(settings, client, wanted).items())
 
 
-def _digests(client: Client, wanted: Sequence[Target]) -> dict[str, str | None]:
-    return {name: client.digest(*name.rsplit(":", 1)) for name in _names(wanted)}
+def _digests(settings: Settings, client: Client, wanted: Sequence[Target]) -> dict[str, str | None]:
+    found = {name: client.digest(*name.rsplit(":", 1)) for name in _tags(wanted)}
+    return found | {name: archives.digest(settings, name) for name in _archives(wanted)}
 
 
-def _names(wanted: Sequence[Target]) -> list[str]:
+def _tags(wanted: Sequence[Target]) -> list[str]:
     return [f"{target.repository}:{tag}" for target in wanted for tag in target.tags()]
+
+
+def _archives(wanted: Sequence[Target]) -> list[str]:
+    return [target.archive for target in wanted if target.archive]
 
 
 # --- the machine -------------------------------------------------------------------------------------------------

@@ -57,12 +57,19 @@ class Target:
         return self.runtime is None or self.runtime.in_slice
 
     @property
+    def archive(self) -> str:
+        """HOST/PATH of the archive that this is instead of an image."""
+        return self.runtime.archive if self.runtime else ""
+
+    @property
     def single(self) -> bool:
         """Is the tag a plain image rather than an index? So it is upstream where arm64 never existed."""
         return len(self.architectures) == 1
 
     def tags(self) -> list[str]:
         """Every tag that this makes."""
+        if self.archive:
+            return []
         suffixed = [f"{self.tag}-{LAMBDA_NAMES[architecture]}" for architecture in self.architectures]
         return [self.tag] if self.single else [self.tag, *suffixed]
 

@@ -91,6 +91,11 @@ class Runtime:
         """Is there a /var/lang at all?"""
         return bool(self.parts.get("lang", True))
 
+    @property
+    def archive(self) -> str:
+        """HOST/PATH of the archive that upstream has instead of an image; empty where it has an image."""
+        return str(self.parts.get("archive", ""))
+
     def stand_in(self, architecture: str) -> str:
         """Why there is no working interpreter; empty when there is one."""
         reason = self.parts.get("stand_in", "")

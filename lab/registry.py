@@ -5,90 +5,39 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import time
-from pathlib import Path
 from typing import Any
 
+from lab.daemon import Daemon
 from lab.errors import LabError, MissingError
 from lab.layers import Layer
 from lab.settings import Settings
-from lab.store import say
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 
 
-class Server:
-    """The registry process of one port: started, found again and ended by its pid file."""
+class Server(Daemon):
+    """The registry process of one port."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        stem = settings.state / f"lab-registry-{settings.port}"
-        self.config = stem.with_suffix(".json")
-        self.pidfile = stem.with_suffix(".pid")
-        self.log = stem.with_suffix(".log")
+        super().__init__(settings, "registry", settings.port)
+        self.config = self.stem.with_suffix(".json")
 
-    def pid(self) -> int | None:
-        """The process that this lab started, if it still runs; a number alone may be another's by now."""
-        try:
-            pid = int(self.pidfile.read_text())
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (OSError, ValueError):
-            return None
-        return pid if str(self.config).encode() in words else None
+    def mark(self) -> str:
+        """Its configuration."""
+        return str(self.config)
 
-    def up(self) -> None:
-        """Start the registry unless it runs."""
-        if self.pid() is not None and self._answers():
-            return
-        if self._occupied():
-            port = self.settings.port
-            raise LabError(
-                f"port {port} is taken by something that the lab did not start: end it, or choose another port, "
-                f"as in LAB_PORT={port + 1000} scripts/lab up"
-            )
+    def command(self) -> list[str]:
+        """docker-registry with a configuration of ours."""
         program = shutil.which("docker-registry")
         if program is None:
             raise MissingError("docker-registry is not installed: apt-get install docker-registry")
         self._write_config()
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [program, "serve", str(self.config)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env={"PATH": os.environ.get("PATH", ""), "OTEL_TRACES_EXPORTER": "none"},
-            )  # fmt: skip
-        self.pidfile.write_text(f"{process.pid}\n")
-        deadline = time.monotonic() + 20
-        while not self._answers():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise LabError(f"the registry did not start; its log is {self.log}")
-            time.sleep(0.05)
-        say(f"registry started on {self.settings.registry} (pid {process.pid}, log {self.log})")
-
-    def down(self) -> bool:
-        """End the registry; tell whether there was one."""
-        pid = self.pid()
-        if pid is None:
-            return False
-        os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + 15
-        while self.pid() is not None:
-            if _is_zombie(pid):
-                break
-            if time.monotonic() > deadline:
-                raise LabError(f"the registry (pid {pid}) is still there after 15 s")
-            time.sleep(0.05)
-        self.pidfile.unlink(missing_ok=True)
-        return True
+        return [program, "serve", str(self.config)]
 
     def _write_config(self) -> None:
         # JSON is YAML. Loopback only; deletion on, because tests push and clean up here too.
-        self.settings.state.mkdir(parents=True, exist_ok=True)
         root = self.settings.cache / "registry"
         root.mkdir(parents=True, exist_ok=True)
         config = {
@@ -107,22 +56,12 @@ class Server:
         """Where the running registry keeps its files, by the configuration that it was started with."""
         return str(json.loads(self.config.read_text())["storage"]["filesystem"]["rootdirectory"])
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether the registry's API does."""
         try:
             return Client(self.settings.port).ping()
         except OSError:
             return False
-
-    def _occupied(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.settings.port)) == 0
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 class Client:

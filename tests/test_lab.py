@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import socket
 import subprocess
 import threading
 from pathlib import Path
 
 import pytest
+import requests
 
-from lab import cli, elf, images, standin
+from lab import archives, cli, elf, images, standin
+from lab.archives import FileServer
 from lab.errors import LabError
 from lab.languages import languages
+from lab.layers import Layer
+from lab.settings import Settings
 from lab.store import Once, Store
 from lab.symbols import for_older_glibc
 
@@ -173,7 +179,7 @@ def test_up_assembles_what_an_empty_registry_lacks(tmp_path: Path, monkeypatch: 
         def run(self, targets: list[images.Target], **_: bool) -> None:
             assembled.extend(target.short for target in targets)
 
-    for name in ("Server", "Client", "Assembly"):
+    for name in ("Server", "FileServer", "Client", "Assembly"):
         monkeypatch.setattr(cli, name, Nothing)
     monkeypatch.setattr(cli, "PROGRAMS", {})
     monkeypatch.setattr("lab.cli.debian.own_source", lambda: None)
@@ -181,3 +187,21 @@ def test_up_assembles_what_an_empty_registry_lacks(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cli.main(["up", "python:3.13"]) == 0
     assert assembled == ["provided:al2023", "python:3.13"]
+
+
+def test_an_archive_is_served_as_its_host_and_path(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        settings = Settings(tmp_path / "cache", tmp_path / "state", probe.getsockname()[1] - 1)
+    (tmp_path / "layer.tar.gz").write_bytes(b"archive")
+    archives.put(settings, "files.example/fs/a.tgz", Layer(tmp_path / "layer.tar.gz", "", "", 7))
+    server = FileServer(settings)
+    server.up()
+    try:
+        url = f"http://127.0.0.1:{settings.port + 1}/files.example/fs/a.tgz"
+        assert requests.get(url, timeout=10).content == b"archive"
+        server.up()  # the one that runs is found again
+    finally:
+        assert server.down()
+    assert archives.digest(settings, "files.example/fs/a.tgz") == f"sha256:{hashlib.sha256(b'archive').hexdigest()}"
+    assert server.pid() is None
