@@ -53,7 +53,7 @@ def _call(parsed: argparse.Namespace) -> int:
         "new": lambda: commands.new(options, parsed.name, parsed.like, parsed.preview_tag),
         "lock": lambda: commands.lock_(options, parsed.upgrade, parsed.allow_unresolved, parsed.stand_ins),
         "render": lambda: commands.render(options, parsed.output),
-        "diff": lambda: commands.diff(options, parsed.revision),
+        "diff": lambda: commands.diff(options, parsed.old, parsed.new, parsed.names),
         "plan": lambda: _plan(options, parsed),
         "promote": lambda: commands.promote(options, parsed.format),
         "verify": lambda: commands.verify(options, parsed.reference, _trusted(parsed), parsed.format),
@@ -153,8 +153,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     rendering = add("render", "Write Dockerfiles and docker-bake.json, usable with plain docker.")
     rendering.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to (default: the build directory)")
-    diffing = add("diff", "Show what rendered output changes against a git revision.")
-    diffing.add_argument("revision", metavar="REV")
+    diffing = add("diff", "Show what rendered output changes against a git revision, or how two images differ.")
+    diffing.add_argument("old", metavar="REV|IMAGE[@DAY|@DIGEST]", help="a git revision; with NEW, a published image")
+    diffing.add_argument("new", metavar="NEW", nargs="?", help="another one: python3.13-x86_64@20261123")
+    diffing.add_argument("--names", action="store_true", help="only the names of the Dockerfiles that changed")
     planning = add("plan", "Show what would be done with each image, and why.", selecting)
     planning.add_argument("--shard", metavar="I/N", help="only the I-th of N parts; with --format github N jobs")
     planning.add_argument(

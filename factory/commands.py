@@ -99,12 +99,29 @@ def render(options: Options, output: Path | None) -> int:
     return ExitCode.DONE
 
 
-def diff(options: Options, revision: str) -> int:
-    """Prints what rendered output changes against a git revision."""
+def diff(options: Options, old: str, new: str | None, names: bool) -> int:
+    """Prints what differs: between the rendered output of a git revision and now, or between two published images."""
+    if new is not None:
+        return _diff_images(options, old, new)
     from factory.diff import differences, rendered_at
 
-    new = Session(options).renderer.all()
-    sys.stdout.write(differences(rendered_at(revision, options.matrix), new))
+    now = Session(options).renderer.all()
+    before = rendered_at(old, options.matrix)
+    if names:
+        print("\n".join(stem for stem in now if now[stem] != before.get(stem)))
+    else:
+        sys.stdout.write(differences(before, now))
+    return ExitCode.DONE
+
+
+def _diff_images(options: Options, old: str, new: str) -> int:
+    """Prints what differs between two images of one repository."""
+    from factory import compare
+    from factory.published import version_tag
+
+    reader = Session(options).reader
+    before, after = (compare.content(reader, version_tag(word)) for word in (old, new))
+    print(compare.text(compare.differences(reader.registry, reader.repository, before, after)))
     return ExitCode.DONE
 
 

@@ -122,6 +122,14 @@ def youngest_days(tags: Iterable[str]) -> dict[str, date]:
     return found
 
 
+def version_tag(word: str) -> str:
+    """The tag or digest that `python3.13-x86_64`, `python3.13-x86_64@20261123` or `…@sha256:…` stands for."""
+    name, at, version = word.partition("@")
+    if not at or version.startswith("sha256:"):
+        return version or name
+    return f"{version}-{name}"
+
+
 def split_dated(tag: str) -> tuple[str, date] | None:
     """A dated tag as image name and day; None for all others."""
     match = _DATED.fullmatch(tag)

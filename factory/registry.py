@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any, cast
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -165,6 +166,19 @@ class Registry:
             raise RegistryError(f"{repository}@{digest}: the registry sent {seen}; do not trust it")
         return response.content
 
+    @contextmanager
+    def stream(self, repository: Repository, digest: str) -> Iterator[IO[bytes]]:
+        """The content of a large blob, to be read once, from begin to end.
+
+        Raises:
+            RegistryError: refused, or missing.
+            RegistryUnreachableError: no answer.
+        """
+        response = self._request("GET", repository, f"/blobs/{digest}", stream=True)
+        with response:
+            _expect(response, 200)
+            yield cast("IO[bytes]", response.raw)
+
     def put_blob(self, repository: Repository, content: bytes) -> str:
         """Stores a small blob unless it is there; returns its digest.
 
@@ -201,11 +215,12 @@ class Registry:
         path: str,
         headers: Mapping[str, str] | None = None,
         data: bytes | None = None,
+        stream: bool = False,
     ) -> requests.Response:
         scope = f"repository:{repository.name}:{'pull' if method in ('GET', 'HEAD') else 'pull,push'}"
-        response = self._send(method, repository, path, scope, headers, data)
+        response = self._send(method, repository, path, scope, headers, data, stream)
         if response.status_code == 401 and self._log_in(repository, response, scope):
-            response = self._send(method, repository, path, scope, headers, data)
+            response = self._send(method, repository, path, scope, headers, data, stream)
         return response
 
     def _send(
@@ -216,13 +231,14 @@ class Registry:
         scope: str,
         headers: Mapping[str, str] | None,
         data: bytes | None,
+        stream: bool,
     ) -> requests.Response:
         sent = dict(headers or {})
         if authorization := self._tokens.get((repository.host, scope)):
             sent["Authorization"] = authorization
         try:
             url = path if path.startswith("http") else repository.url + path  # an upload's place may be elsewhere
-            return self._session.request(method, url, headers=sent, data=data, timeout=web.TIMEOUT)
+            return self._session.request(method, url, headers=sent, data=data, timeout=web.TIMEOUT, stream=stream)
         except requests.RequestException as error:
             raise RegistryUnreachableError(
                 f"{repository.host} does not answer ({_reason(error)}); is the registry up, and its name right?"
