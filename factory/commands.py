@@ -15,6 +15,7 @@ from factory.errors import ExitCode, UsageError
 from factory.images import Image, Selection, with_ancestors
 from factory.matrix import Matrix
 from factory.options import Options
+from factory.pipeline import Companions
 from factory.plan import Action, Item
 from factory.plan import plan as make_plan
 from factory.references import Repository
@@ -129,7 +130,8 @@ def plan(options: Options, form: str, part: Part | None, wave: Wave | None) -> i
     """Prints what would be done with each selected image, and why."""
     session = Session(options)
     plans = session.stale.values() if options.stale else _local_plan(session)
-    items = [item for item in _relevant(list(plans), set(session.named)) if wave is None or wave.has(item.image)]
+    relevant = _relevant(list(plans), set(session.named), session.companions)
+    items = [item for item in relevant if wave is None or wave.has(item.image)]
     for file in session.records.damaged:
         print(f"warning: {file} is damaged and counts as missing", file=sys.stderr)
     if form == "github":
@@ -268,14 +270,28 @@ def doctor(options: Options) -> int:
 
 def _local_plan(session: Session) -> list[Item]:
     """What is to be done, told from the engine and the records of this machine."""
-    return make_plan(with_ancestors(session.selected), session.inputs_of, session.world())
+    peers = [other for image in session.selected for other in session.companions(image)]
+    return make_plan(with_ancestors([*session.selected, *peers]), session.inputs_of, session.world())
 
 
-def _relevant(items: list[Item], named: set[Image]) -> list[Item]:
-    """The named images, and what must be built for those of them that are built."""
-    parents = {item.image.parent for item in items if item.image in named and item.action is Action.BUILD}
-    needed = {item.image for item in items if item.action in (Action.BUILD, Action.BLOCKED)} & parents
-    return [item for item in items if item.image in named | needed]
+def _relevant(items: list[Item], named: set[Image], companions: Companions) -> list[Item]:
+    """The named images, and what must be built for those of them that are built or tested."""
+    undone = {item.image: item for item in items if item.action in (Action.BUILD, Action.BLOCKED)}
+    for_tests = {
+        other: item.image
+        for item in items
+        if item.image in named and item.action in (Action.BUILD, Action.TEST)
+        for other in companions(item.image)
+        if other in undone and other not in named
+    }
+    parents = {image.parent for image in (named | for_tests.keys()) & undone.keys()}
+    return [
+        replace(item, reason=f"{item.reason}; {for_tests[item.image].name} is tested with it")
+        if item.image in for_tests
+        else item
+        for item in items
+        if item.image in named | for_tests.keys() | (undone.keys() & parents)
+    ]
 
 
 def _print(form: str, data: object, text: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -47,18 +47,24 @@ class Outcome:
         return not self.failed and not self.blocked
 
 
-def graph(images: list[Image], ancestors: list[Image], steps: tuple[Step, ...]) -> Graph:
+Companions = Callable[[Image], Iterable[Image]]
+"""The other images that an image's test needs."""
+
+
+def graph(
+    images: list[Image], ancestors: list[Image], steps: tuple[Step, ...], companions: Companions = lambda _image: ()
+) -> Graph:
     """The tasks of the selected images, and the builds of `ancestors` that they need.
 
-    A child is built once its parent is, tested once built, and pushed once its parent passed too. A build image is
-    tested with its run image, so that one is built before.
+    A child is built once its parent is, tested once built, and pushed once its parent passed too. The images that an
+    image is tested with are built before.
     """
     tasks: dict[Task, set[Task]] = {}
     for image in [*ancestors, *images]:
         for step in steps if image in images else tuple(step for step in steps if step is Step.BUILD):
             tasks[Task(image, step)] = set()
     for task, needed in tasks.items():
-        needed.update(need for need in _needs(task) if need in tasks)
+        needed.update(need for need in _needs(task, companions) if need in tasks)
     return tasks
 
 
@@ -100,21 +106,13 @@ def _rank(task: Task) -> bool:
     return task.image.variant is not Variant.BUILD
 
 
-def _needs(task: Task) -> list[Task]:
+def _needs(task: Task, companions: Companions) -> list[Task]:
     image, parent = task.image, task.image.parent
     if task.step is Step.BUILD:
         return [Task(parent, Step.BUILD)] if parent else []
     if task.step is Step.TEST:
-        peer = run_peer(image)
-        return [Task(image, Step.BUILD), *([Task(peer, Step.BUILD)] if peer else [])]
+        return [Task(image, Step.BUILD), *(Task(other, Step.BUILD) for other in companions(image))]
     return [Task(image, Step.TEST), *([Task(parent, Step.TEST)] if parent else [])]
-
-
-def run_peer(image: Image) -> Image | None:
-    """The run image that a build image's products must run in; None for other images."""
-    if image.variant is not Variant.BUILD or image.runtime is None:
-        return None
-    return Image(image.base, image.runtime, image.family, Variant.RUN, image.architecture)
 
 
 def _cause(task: Task, tasks: Graph, outcome: Outcome) -> Image | None:

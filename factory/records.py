@@ -46,7 +46,7 @@ class TestResult:
     not_executed: str | None = None
     """Why the image was not invoked, where it could not be: then only checks that need no invocation ran."""
     skipped: tuple[str, ...] = ()
-    """The names of the checks that were left out for that."""
+    """The names of the checks that were left out for that, or, with the reason, because they cannot be done here."""
     seconds: float = 0.0
     """How long it all took."""
 

@@ -22,10 +22,10 @@ from factory.plan import current
 from factory.progress import Progress, State, choose
 from factory.records import Record
 from factory.session import Session
-from factory.smoke.checks import Subject
 from factory.smoke.container import clear_orphans, clear_own
 from factory.smoke.packages import installed_packages
 from factory.smoke.recipe import recipe
+from factory.smoke.subject import Subject
 from factory.smoke.suite import SmokeFailedError, run_checks
 from factory.timing import Timing
 
@@ -137,8 +137,7 @@ class Run:
         found = session.engine.inspect(record.digest)
         if found is None:
             raise NotBuiltError(f"{image.name}: {record.digest} is gone from the engine; run `factory build`")
-        peer = pipeline.run_peer(image)
-        peer_record = self._find(peer) if peer else None
+        others = {other: self._find(other) for other in session.companions(image)}
         return Subject(
             matrix=session.matrix,
             image=image,
@@ -146,7 +145,8 @@ class Run:
             found=found,
             client=session.engine.client,
             recipe=recipe(session.matrix.families[image.family].smoke) if image.family else None,
-            peer=peer_record.digest if peer_record else None,
+            digests={other: known.digest for other, known in [*others.items(), (image, record)] if known},
+            scratch=session.options.build_dir / "smoke",
             not_executed=session.not_executed(image),
         )
 
@@ -193,7 +193,7 @@ def run(session: Session, steps: tuple[Step, ...]) -> Report:
         MachineError: the engine or the registry does not answer.
         UsageError: with --locked, a reference has no digest.
     """
-    tasks = pipeline.graph(session.selected, session.ancestors, steps)
+    tasks = pipeline.graph(session.selected, session.ancestors, steps, session.companions)
     _check_lock(session, tasks)
     complete = _complete(session, tasks)
     rest = pipeline.without(tasks, complete)

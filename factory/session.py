@@ -22,7 +22,7 @@ from factory.process import Processes
 from factory.records import Record, Records
 from factory.references import Repository
 from factory.render import Renderer
-from factory.smoke.recipe import recipe, tests_key
+from factory.smoke.recipe import companions, recipe, tests_key
 
 if TYPE_CHECKING:
     from factory.adopt import Adopter
@@ -185,11 +185,12 @@ class Session:
         builder = Builder.here(self.matrix.publish.source, options.matrix.parent)
         return Voucher(self.reader.referrers, builder, options.attest, signer)
 
-    def _peers(self, images: Iterable[Image]) -> list[Image]:
-        """What these images are tested with."""
-        from factory.pipeline import run_peer
+    def companions(self, image: Image) -> tuple[Image, ...]:
+        """The other images that an image's test needs; an image that cannot be executed is tested alone."""
+        return () if self.not_executed(image) else companions(self.matrix, image)
 
-        return [peer for image in images if (peer := run_peer(image))]
+    def _peers(self, images: Iterable[Image]) -> list[Image]:
+        return [peer for image in images for peer in self.companions(image)]
 
     def last_records(self, images: Iterable[Image]) -> dict[Image, Record | None]:
         """The last that is known of each image: on this machine, else with --stale in the registry."""

@@ -9,7 +9,8 @@ import pytest
 
 from factory.errors import FactoryError, Interrupted
 from factory.images import Image, expand, with_ancestors
-from factory.pipeline import Graph, Outcome, Step, Task, graph, run, run_peer
+from factory.pipeline import Graph, Outcome, Step, Task, graph, run
+from factory.smoke.recipe import companions
 from tests.support import image, small
 
 STEPS = (Step.BUILD, Step.TEST, Step.PUSH)
@@ -17,10 +18,14 @@ ALL = expand(small())
 
 
 def _graph(selected: list[Image], steps: tuple[Step, ...] = STEPS) -> Graph:
-    """What a command makes of a selection: ancestors and peers are built too."""
-    peers = [peer for chosen in selected if (peer := run_peer(chosen))]
+    """What a command makes of a selection: ancestors and what it is tested with are built too."""
+    peers = [peer for chosen in selected for peer in _companions(chosen)]
     ancestors = [other for other in with_ancestors([*selected, *peers]) if other not in selected]
-    return graph(selected, ancestors, steps)
+    return graph(selected, ancestors, steps, _companions)
+
+
+def _companions(chosen: Image) -> tuple[Image, ...]:
+    return companions(small(), chosen)
 
 
 def _words(tasks: set[Task]) -> set[str]:
@@ -67,12 +72,6 @@ def test_ancestors_and_peers_are_built_only() -> None:
 def test_a_single_step_needs_nothing_that_is_not_asked_for() -> None:
     tasks = graph([image("nodejs22.x-arm64")], [image("al2023-arm64")], (Step.PUSH,))
     assert tasks == {Task(image("nodejs22.x-arm64"), Step.PUSH): set()}
-
-
-def test_the_peer_of_a_build_image_is_its_run_image() -> None:
-    assert run_peer(image("build-nodejs22.x-arm64")) == image("nodejs22.x-arm64")
-    assert run_peer(image("nodejs22.x-arm64")) is None
-    assert run_peer(image("build-al2023-arm64")) is None
 
 
 @pytest.mark.parametrize("jobs", [1, 4, 64])

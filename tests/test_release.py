@@ -27,7 +27,7 @@ from factory.records import TestResult as SmokeResult
 from factory.registry import OCI_MANIFEST, Manifest, digest_of
 from factory.session import Session
 from factory.smoke import suite
-from factory.smoke.checks import Subject
+from factory.smoke.subject import Subject
 from tests.fake_registry import FakeRegistry
 from tests.support import SMALL, full_lock, record, small
 

@@ -8,57 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import docker
-
-from factory.engine import EngineImage
 from factory.images import Image
 from factory.matrix import Matrix, Variant
-from factory.records import Record
 from factory.registry import MANIFESTS
-from factory.smoke.container import Mounts, Outcome, Runner
-from factory.smoke.recipe import FOLDER, Recipe
-
-
-class CheckFailedError(Exception):
-    """What was wrong, with what was seen."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """The image under test. `peer` is the digest of the run image that belongs to a build image.
-
-    `not_executed` says why it cannot be invoked here, where it cannot.
-    """
-
-    matrix: Matrix
-    image: Image
-    record: Record
-    found: EngineImage
-    client: docker.DockerClient
-    recipe: Recipe | None = None
-    peer: str | None = None
-    not_executed: str | None = None
-
-    def runner(self, task: Path | None = None, layer: Path | None = None) -> Runner:
-        """Containers of the image with folders mounted read-only."""
-        return Runner(self.client, self.record.digest, self.image.architecture.platform, Mounts(task, layer))
-
-    @property
-    def folder(self) -> Path:
-        """The family's folder of handlers."""
-        assert self.image.family is not None
-        return FOLDER / self.matrix.families[self.image.family].smoke
-
-
-Check = Callable[[Subject], None]
+from factory.smoke.container import Outcome, Runner
+from factory.smoke.functions import command_check, function_check, task_of
+from factory.smoke.recipe import Function, Recipe
+from factory.smoke.subject import Check, CheckFailedError, Subject, expect
 
 _CONTEXT = {
     "AWS_LAMBDA_FUNCTION_NAME": "smoke-test",
@@ -79,12 +39,12 @@ def manifest_is_plain(subject: Subject) -> None:
 def emulator_is_entrypoint(subject: Subject) -> None:
     """A base run image can do one thing: tell in one line that it has no bootstrap to start."""
     outcome = subject.runner().once(["handler", "{}"])
-    _expect(
+    expect(
         "the emulator says that there is no bootstrap",
         "bootstrap" in outcome.stderr + outcome.stdout,
         outcome,
     )
-    _expect("its exit status is not 0", outcome.status != 0, outcome)
+    expect("its exit status is not 0", outcome.status != 0, outcome)
 
 
 def result_is_last_line(subject: Subject) -> None:
@@ -94,7 +54,7 @@ def result_is_last_line(subject: Subject) -> None:
     _equal("the event as the handler saw it", outcome.result["event"], event)
     _equal("lines on stdout", len(outcome.stdout.strip().splitlines()), 1)
     for part in ("START RequestId: ", _SAID, "END RequestId: ", "REPORT RequestId: "):
-        _expect(f"stderr has {part!r}", part in outcome.stderr, outcome)
+        expect(f"stderr has {part!r}", part in outcome.stderr, outcome)
 
 
 def surroundings_are_declared(subject: Subject) -> None:
@@ -144,11 +104,10 @@ def event_by_stdin(subject: Subject) -> None:
 
 def error_is_told(subject: Subject) -> None:
     """A handler's error gives exit status 1, and its type and message as the result."""
-    assert subject.recipe
     outcome = _function(subject).once([_handler(subject), '{"do": "fail"}'])
     _equal("the exit status", outcome.status, 1)
-    _expect("the result is an object", isinstance(outcome.result, dict), outcome)
-    _equal("the error's type", outcome.result.get("errorType"), subject.recipe.error_type)
+    expect("the result is an object", isinstance(outcome.result, dict), outcome)
+    _equal("the error's type", outcome.result.get("errorType"), _main(subject)[1].error_type)
     _equal("the error's message", outcome.result.get("errorMessage"), "told to fail")
 
 
@@ -176,35 +135,22 @@ def toolchain_is_there(subject: Subject) -> None:
         " ".join(tools)
     )
     outcome = subject.runner().once(["-c", script], entrypoint="/bin/bash")
-    _expect("root, and no tool missing", (outcome.status, outcome.stdout) == (0, "0\n"), outcome)
-
-
-def native_code_runs(subject: Subject) -> None:
-    """What the build image compiles runs in the matching run image."""
-    assert subject.recipe
-    _expect_value("the matching run image is there", subject.peer is not None, subject.peer)
-    with _writable_copy(subject.folder / "native") as folder:
-        mounts = Mounts(task=folder, writable=True)
-        built = replace(subject.runner(), mounts=mounts).once(
-            ["-c", subject.recipe.native.build], entrypoint="/bin/bash"
-        )
-        _expect("it compiles", built.status == 0, built)
-        assert subject.peer
-        run = replace(subject.runner(folder), digest=subject.peer).once([subject.recipe.native.handler, "{}"])
-        _equal("what the compiled function returns", _result(run), {"answer": 42})
+    expect("root, and no tool missing", (outcome.status, outcome.stdout) == (0, "0\n"), outcome)
 
 
 WITHOUT_INVOCATION: frozenset[Check] = frozenset({manifest_is_plain, toolchain_is_there})
 """The checks that need no interpreter that works: what remains for an image that cannot be executed here."""
 
 
-def checks_for(image: Image) -> tuple[Check, ...]:
-    """The checks of an image, by what it is."""
-    if image.runtime is None:
+def checks_for(matrix: Matrix, image: Image, recipe: Recipe | None) -> tuple[Check, ...]:
+    """The checks of an image, by what it is, and those that its family declares."""
+    if image.runtime is None or recipe is None:
         own = emulator_is_entrypoint if image.variant is Variant.RUN else toolchain_is_there
         return (manifest_is_plain, own)
+    declared = [function_check(name, function) for name, function in recipe.functions_for(matrix, image).items()]
     if image.variant is Variant.BUILD:
-        return (manifest_is_plain, toolchain_is_there, native_code_runs)
+        commands = [command_check(command) for command in recipe.commands_for(matrix, image)]
+        return (manifest_is_plain, toolchain_is_there, *declared, *commands)
     return (
         manifest_is_plain,
         result_is_last_line,
@@ -214,30 +160,35 @@ def checks_for(image: Image) -> tuple[Check, ...]:
         event_by_stdin,
         error_is_told,
         api_server_answers,
+        *declared,
     )
 
 
-def _handler(subject: Subject) -> str:
+def _main(subject: Subject) -> tuple[str, Function]:
     assert subject.recipe
-    return subject.recipe.handler
+    return subject.recipe.main_for(subject.matrix, subject.image)
+
+
+def _handler(subject: Subject) -> str:
+    return _main(subject)[1].handler
 
 
 def _function(subject: Subject, layer: Path | None = None) -> Runner:
-    return subject.runner(subject.folder / "function", layer)
+    return subject.runner(task_of(subject, *_main(subject)), layer)
 
 
 def _invoke(
     subject: Subject, event: object, environment: dict[str, str] | None = None, layer: Path | None = None
 ) -> Outcome:
-    """Invokes the family's handler once; its result is sure to be an object."""
+    """Invokes the main function once; its result is sure to be an object."""
     outcome = _function(subject, layer).once([_handler(subject), json.dumps(event)], environment)
     _result(outcome)
     return outcome
 
 
 def _result(outcome: Outcome) -> dict[str, Any]:
-    _expect("the exit status is 0", outcome.status == 0, outcome)
-    _expect("the last line of stdout is a JSON object", isinstance(outcome.result, dict), outcome)
+    expect("the exit status is 0", outcome.status == 0, outcome)
+    expect("the last line of stdout is a JSON object", isinstance(outcome.result, dict), outcome)
     result: dict[str, Any] = outcome.result
     return result
 
@@ -254,16 +205,6 @@ def _version(subject: Subject, seen: str) -> None:
     _expect_value(f"the version is {declared}", seen == declared or seen.startswith(f"{declared}."), seen)
 
 
-@contextmanager
-def _writable_copy(folder: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as top:
-        copy = Path(top) / "task"
-        shutil.copytree(folder, copy)
-        for path in (Path(top), copy):
-            path.chmod(0o777)
-        yield copy
-
-
 def _equal(what: str, seen: object, wanted: object) -> None:
     if seen != wanted:
         raise CheckFailedError(f"{what}: {wanted!r} was expected, {seen!r} was seen")
@@ -272,11 +213,3 @@ def _equal(what: str, seen: object, wanted: object) -> None:
 def _expect_value(what: str, holds: bool, seen: object) -> None:
     if not holds:
         raise CheckFailedError(f"not so: {what}; {seen!r} was seen")
-
-
-def _expect(what: str, holds: bool, outcome: Outcome) -> None:
-    if not holds:
-        raise CheckFailedError(
-            f"not so: {what}; exit status {outcome.status}\n"
-            f"stdout: {outcome.stdout[-1500:]}\nstderr: {outcome.stderr[-1500:]}"
-        )

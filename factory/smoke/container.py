@@ -22,6 +22,7 @@ from docker.utils.socket import STDERR, STDOUT, frames_iter
 OWNER = "io.github.lambda-factory.smoke-owner"
 """The label of our containers: the process that started them, so that a later run clears what a killed one left."""
 
+LONG = 900.0  # seconds for compiling something
 _TIMEOUT = 180.0  # seconds for one invocation: an emulated architecture is slow
 
 
@@ -32,12 +33,17 @@ class Mounts:
     task: Path | None = None
     layer: Path | None = None
     writable: bool = False
+    pip_conf: Path | None = None
+    """What is pip's configuration inside, never writable."""
 
     def volumes(self) -> dict[str, dict[str, str]]:
         """As the docker SDK wants them."""
         mode = "rw" if self.writable else "ro"
         pairs = ((self.task, "/var/task"), (self.layer, "/opt"))
-        return {str(host): {"bind": inside, "mode": mode} for host, inside in pairs if host}
+        volumes = {str(host.resolve()): {"bind": inside, "mode": mode} for host, inside in pairs if host}
+        return volumes | (
+            {str(self.pip_conf.resolve()): {"bind": "/etc/pip.conf", "mode": "ro"}} if self.pip_conf else {}
+        )
 
 
 @dataclass(frozen=True)
@@ -105,11 +111,13 @@ class Runner:
         environment: Mapping[str, str] | None = None,
         stdin: bytes | None = None,
         entrypoint: str | None = None,
+        timeout: float = _TIMEOUT,
+        network: str = "none",
     ) -> Outcome:
         """Runs to the end; `stdin` is written and closed."""
-        options = {"stdin_open": stdin is not None, "network_mode": "none", "entrypoint": entrypoint}
+        options = {"stdin_open": stdin is not None, "network_mode": network, "entrypoint": entrypoint}
         with self._container(command, environment or {}, options) as container:
-            with _killed_after(_TIMEOUT, container):
+            with _killed_after(timeout, container):
                 output = _run_attached(container, stdin)
             status = container.wait(timeout=_TIMEOUT)["StatusCode"]
         return Outcome(status, output[STDOUT].decode("utf-8", "replace"), output[STDERR].decode("utf-8", "replace"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from factory.smoke.checks import Subject
+from factory.smoke.subject import Subject
 
 
 def installed_packages(subject: Subject) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from factory.errors import FactoryError
 from factory.images import Image
 from factory.records import CheckResult, TestResult
-from factory.smoke.checks import WITHOUT_INVOCATION, Check, CheckFailedError, Subject, checks_for
+from factory.smoke.checks import WITHOUT_INVOCATION, checks_for
 from factory.smoke.recipe import tests_key
+from factory.smoke.subject import Check, CheckFailedError, CheckSkippedError, Subject
 
 
 class SmokeFailedError(FactoryError):
@@ -28,16 +29,19 @@ class SmokeFailedError(FactoryError):
 def run_checks(subject: Subject, step: Callable[[str], None]) -> TestResult:
     """Runs every check of an image, the later ones too when one fails.
 
-    Where the image cannot be executed, the checks that need that are skipped.
+    Where the image cannot be executed, the checks that need that are skipped; some are declared as such.
     """
     results, skipped = [], []
     started = time.monotonic()
-    for check in checks_for(subject.image):
+    for check in checks_for(subject.matrix, subject.image, subject.recipe):
         if subject.not_executed and check not in WITHOUT_INVOCATION:
             skipped.append(check.__name__)
             continue
         step(check.__name__.replace("_", " "))
-        results.append(_run(check, subject))
+        try:
+            results.append(_run(check, subject))
+        except CheckSkippedError as reason:
+            skipped.append(f"{check.__name__}: {reason}")
     return TestResult(
         key=tests_key(subject.matrix, subject.image, subject.not_executed),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -52,6 +56,8 @@ def _run(check: Check, subject: Subject) -> CheckResult:
     started = time.monotonic()
     try:
         check(subject)
+    except CheckSkippedError:
+        raise
     except CheckFailedError as error:
         message = str(error)
     except Exception as error:  # noqa: BLE001 - whatever keeps a check from its verdict is a failure of the image's test
