@@ -51,9 +51,7 @@ Companions = Callable[[Image], Iterable[Image]]
 """The other images that an image's test needs."""
 
 
-def graph(
-    images: list[Image], ancestors: list[Image], steps: tuple[Step, ...], companions: Companions = lambda _image: ()
-) -> Graph:
+def graph(images: list[Image], ancestors: list[Image], steps: tuple[Step, ...], companions: Companions) -> Graph:
     """The tasks of the selected images, and the builds of `ancestors` that they need.
 
     A child is built once its parent is, tested once built, and pushed once its parent passed too. The images that an

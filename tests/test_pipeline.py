@@ -70,7 +70,7 @@ def test_ancestors_and_peers_are_built_only() -> None:
 
 
 def test_a_single_step_needs_nothing_that_is_not_asked_for() -> None:
-    tasks = graph([image("nodejs22.x-arm64")], [image("al2023-arm64")], (Step.PUSH,))
+    tasks = graph([image("nodejs22.x-arm64")], [image("al2023-arm64")], (Step.PUSH,), _companions)
     assert tasks == {Task(image("nodejs22.x-arm64"), Step.PUSH): set()}
 
 
