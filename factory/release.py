@@ -148,6 +148,8 @@ class Run:
             digests={other: known.digest for other, known in [*others.items(), (image, record)] if known},
             scratch=session.options.build_dir / "smoke",
             not_executed=session.not_executed(image),
+            network=session.options.network,
+            pip_conf=session.options.pip_conf,
         )
 
     def _needed(self, image: Image) -> Record:
