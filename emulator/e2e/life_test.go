@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -69,7 +71,7 @@ func TestTimeoutIsEnforced(t *testing.T) {
 	a := e.Invoke(event(t, testbed.Request{Write: map[string]string{kept: "x"}, Print: "asleep\n", Sleep: "1m"}),
 		"X-Amz-Log-Type", "Tail")
 	took := time.Since(start)
-	if took < time.Second || took > 2*time.Second { // 50 ms is the goal, on a machine that is not busy
+	if took < time.Second || took > 2*time.Second { // see TestTimeoutIsPrecise
 		t.Errorf("answered after %v", took)
 	}
 	id := a.Header.Get("X-Amzn-Requestid")
@@ -86,6 +88,35 @@ func TestTimeoutIsEnforced(t *testing.T) {
 	expect(t, "the next one's process is new", after.Count == 1 && after.PID != before.PID, true)
 	if _, err := os.Stat(kept); err != nil {
 		t.Error("what the function wrote is lost:", err)
+	}
+}
+
+// The answer comes within 50 ms of the limit. What the machine itself is late by
+// shows in a process that sleeps for the same time at the same moment.
+func TestTimeoutIsPrecise(t *testing.T) {
+	t.Parallel()
+	const limit, rounds = 500 * time.Millisecond, 9
+	e := testbed.Serve(t, testbed.Options{Env: []string{"AWS_LAMBDA_FUNCTION_TIMEOUT=0.5"}})
+	var late []time.Duration
+	for range rounds {
+		e.Invoke(`{}`) // the cold start
+		floor := make(chan time.Duration, 1)
+		go func() {
+			start := time.Now()
+			_ = exec.Command("sleep", "0.5").Run()
+			floor <- time.Since(start)
+		}()
+		start := time.Now()
+		e.Invoke(event(t, testbed.Request{Sleep: "1m"}))
+		took := time.Since(start)
+		if took < limit {
+			t.Errorf("answered after %v, before its time", took)
+		}
+		late = append(late, took-<-floor)
+	}
+	slices.Sort(late)
+	if late[rounds/2] > 50*time.Millisecond {
+		t.Errorf("later than a process that sleeps by %v", late)
 	}
 }
 

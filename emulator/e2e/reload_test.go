@@ -42,14 +42,21 @@ func TestWatchReloadsOnceForABurst(t *testing.T) {
 	t.Parallel()
 	e, task := serveWatched(t)
 	before, said := parse(t, e.Invoke(`{}`).Body).PID, strings.Count(e.Stderr.String(), reloaded)
+	bursts, last := 1, time.Now()
 	for i := range 300 {
 		change(t, filepath.Join(task, fmt.Sprint("dir", i%100), fmt.Sprint("file", i)))
+		if now := time.Now(); now.Sub(last) > 100*time.Millisecond { // a busy machine had us pause
+			bursts++
+		}
+		last = time.Now()
 	}
-	e.Until("it reloads", func() bool { return strings.Count(e.Stderr.String(), reloaded) == said+1 })
+	e.Until("it reloads", func() bool { return strings.Count(e.Stderr.String(), reloaded) > said })
+	time.Sleep(time.Second) // in which nothing is to happen, after one burst
 	r := parse(t, e.Invoke(`{}`).Body)
 	expect(t, "a new process", r.PID != before && r.Count == 1, true)
-	time.Sleep(time.Second) // in which nothing is to happen
-	expect(t, "reloads", strings.Count(e.Stderr.String(), reloaded), said+1)
+	if reloads := strings.Count(e.Stderr.String(), reloaded) - said; reloads > bursts {
+		t.Errorf("%d reloads for %d bursts", reloads, bursts)
+	}
 }
 
 func TestWatchLetsTheOldProcessFinish(t *testing.T) {

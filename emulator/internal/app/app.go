@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -88,15 +89,6 @@ func (p Process) fail(code int, err error) int {
 }
 
 func (p Process) emulate(c *config.Config) int {
-	tune(c)
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
-	// A reader of the log who leaves is no reason to die. To ignore the signal
-	// would have the function ignore it too.
-	pipes := make(chan os.Signal, 1)
-	signal.Notify(pipes, syscall.SIGPIPE)
-	defer signal.Stop(pipes)
 	children := supervisor.New()
 	defer children.Close()
 	log := p.Stderr
@@ -112,10 +104,31 @@ func (p Process) emulate(c *config.Config) int {
 		Addresses: c.RuntimeAddress,
 		InitLimit: initLimit(c),
 	})
+	if c.StayOpen { // the runtime starts while the rest is prepared
+		f.Warm()
+		runtime.Gosched()
+	}
+	signals, stop := catch()
+	defer stop()
+	tune(c)
 	if c.StayOpen {
 		return p.serve(c, f, output, door, signals)
 	}
 	return p.once(c, f, door, signals)
+}
+
+// catch makes a channel of the signals that are for the emulator.
+func catch() (signals chan os.Signal, stop func()) {
+	signals = make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	// A reader of the log who leaves is no reason to die. To ignore the signal
+	// would have the function ignore it too.
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(pipes, syscall.SIGPIPE)
+	return signals, func() {
+		signal.Stop(signals)
+		signal.Stop(pipes)
+	}
 }
 
 // initLimit bounds the first try to initialise. It is not for us to try again

@@ -34,7 +34,6 @@ const goodbyeLimit = 500 * time.Millisecond
 
 // serve runs the public API until a signal ends it.
 func (p Process) serve(c *config.Config, f *fleet.Fleet, output *logs.Output, door *sandbox.Door, signals <-chan os.Signal) int {
-	f.Warm() // before all else: the runtime starts while the rest is prepared
 	listener, err := net.Listen("tcp", c.APIAddress)
 	if err != nil {
 		f.Close()

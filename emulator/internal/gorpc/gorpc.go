@@ -1,18 +1,18 @@
 // Package gorpc speaks the protocol of functions built for the go1.x runtime:
 // Go's net/rpc, which is gob over TCP, with the function as the server. The
-// client is written out here because net/rpc brings html/template along.
+// client is written out here because net/rpc brings html/template along, and
+// encoding/gob a longer start.
 package gorpc
 
 import (
-	"bufio"
 	"context"
-	"encoding/gob"
 	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"time"
 
+	"lambda-factory/emulator/internal/gobwire"
 	"lambda-factory/emulator/internal/lambda"
 	"lambda-factory/emulator/internal/runtimeapi"
 )
@@ -34,7 +34,7 @@ func Run(ctx context.Context, address string, session *runtimeapi.Session) (exit
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	c := newClient(conn)
-	if c.call("Function.Ping", struct{}{}, &struct{}{}) != nil {
+	if _, err := c.call("Function.Ping", gobwire.Struct{Name: "PingRequest"}); err != nil {
 		return false
 	}
 	for {
@@ -74,20 +74,18 @@ func dial(ctx context.Context, address string, needless <-chan struct{}) net.Con
 
 // client makes calls over one connection, one after the other.
 type client struct {
-	out      *bufio.Writer
-	encoder  *gob.Encoder
-	decoder  *gob.Decoder
+	conn     io.Writer
+	encoder  *gobwire.Encoder
+	decoder  *gobwire.Decoder
 	sequence uint64
 }
 
 func newClient(conn io.ReadWriter) *client {
-	out := bufio.NewWriter(conn)
-	return &client{out: out, encoder: gob.NewEncoder(out), decoder: gob.NewDecoder(bufio.NewReader(conn))}
+	return &client{conn: conn, encoder: gobwire.NewEncoder(), decoder: gobwire.NewDecoder(conn)}
 }
 
 func (c *client) invoke(call *runtimeapi.Call) (result lambda.Result, exit bool, err error) {
-	var response invokeResponse
-	err = c.call("Function.Invoke", request(call), &response)
+	response, err := c.call("Function.Invoke", request(call))
 	var refused refusal
 	switch {
 	case errors.As(err, &refused):
@@ -95,7 +93,8 @@ func (c *client) invoke(call *runtimeapi.Call) (result lambda.Result, exit bool,
 	case err != nil:
 		return lambda.Result{}, false, err
 	}
-	return response.result(), response.Error != nil && response.Error.ShouldExit, nil
+	result, exit = answer(response)
+	return result, exit, nil
 }
 
 // refusal is an error that the function's RPC server has answered with.
@@ -103,98 +102,87 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// requestHeader and responseHeader precede arguments and reply. (net/rpc)
-type requestHeader struct {
-	ServiceMethod string
-	Seq           uint64
-}
-
-type responseHeader struct {
-	ServiceMethod string
-	Seq           uint64
-	Error         string
-}
-
-func (c *client) call(method string, arguments, reply any) error {
+// call sends a header and the arguments, and receives a header and the reply.
+// (net/rpc)
+func (c *client) call(method string, arguments gobwire.Struct) (gobwire.Value, error) {
 	c.sequence++
-	err := errors.Join(
-		c.encoder.Encode(requestHeader{method, c.sequence}),
-		c.encoder.Encode(arguments),
-		c.out.Flush(),
-	)
+	message := c.encoder.Append(nil, gobwire.Struct{Name: "Request", Fields: []gobwire.Field{
+		{Name: "ServiceMethod", Value: method},
+		{Name: "Seq", Value: c.sequence},
+	}})
+	if _, err := c.conn.Write(c.encoder.Append(message, arguments)); err != nil {
+		return nil, err
+	}
+	header, err := c.decoder.Next()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var header responseHeader
-	if err := c.decoder.Decode(&header); err != nil {
-		return err
+	reply, err := c.decoder.Next()
+	if text, failed := header["Error"].(string); failed {
+		err = errors.Join(refusal(text), err)
 	}
-	if header.Error != "" {
-		return errors.Join(refusal(header.Error), c.decoder.Decode(&struct{}{}))
-	}
-	return c.decoder.Decode(reply)
+	return reply, err
 }
 
-// The messages of Function.Invoke. (aws-lambda-go, lambda/messages)
-type (
-	invokeRequest struct {
-		Payload               []byte
-		RequestId             string
-		XAmznTraceId          string
-		Deadline              timestamp
-		InvokedFunctionArn    string
-		CognitoIdentityId     string
-		CognitoIdentityPoolId string
-		ClientContext         []byte
-	}
-	timestamp struct {
-		Seconds int64
-		Nanos   int64
-	}
-	invokeResponse struct {
-		Payload []byte
-		Error   *invokeError
-	}
-	invokeError struct {
-		Message    string        `json:"errorMessage"`
-		Type       string        `json:"errorType"`
-		StackTrace []*stackFrame `json:"stackTrace,omitempty"`
-		ShouldExit bool          `json:"-"`
-	}
-	stackFrame struct {
-		Path  string `json:"path"`
-		Line  int32  `json:"line"`
-		Label string `json:"label"`
-	}
-)
-
-func request(c *runtimeapi.Call) invokeRequest {
+// request makes the argument of Function.Invoke. (aws-lambda-go, lambda/messages)
+func request(c *runtimeapi.Call) gobwire.Struct {
 	inv := c.Invocation
-	r := invokeRequest{
-		Payload:            inv.Payload,
-		RequestId:          inv.ID,
-		XAmznTraceId:       inv.TraceID,
-		Deadline:           timestamp{c.Deadline.Unix(), int64(c.Deadline.Nanosecond())},
-		InvokedFunctionArn: inv.FunctionARN,
-		ClientContext:      []byte(inv.ClientContext),
-	}
 	var identity struct {
 		CognitoIdentityID     string `json:"cognitoIdentityId"`
 		CognitoIdentityPoolID string `json:"cognitoIdentityPoolId"`
 	}
-	if json.Unmarshal([]byte(inv.CognitoIdentity), &identity) == nil {
-		r.CognitoIdentityId, r.CognitoIdentityPoolId = identity.CognitoIdentityID, identity.CognitoIdentityPoolID
-	}
-	return r
+	_ = json.Unmarshal([]byte(inv.CognitoIdentity), &identity) // there may be none
+	return gobwire.Struct{Name: "InvokeRequest", Fields: []gobwire.Field{
+		{Name: "Payload", Value: inv.Payload},
+		{Name: "RequestId", Value: inv.ID},
+		{Name: "XAmznTraceId", Value: inv.TraceID},
+		{Name: "Deadline", Value: gobwire.Struct{Name: "Timestamp", Fields: []gobwire.Field{
+			{Name: "Seconds", Value: c.Deadline.Unix()},
+			{Name: "Nanos", Value: int64(c.Deadline.Nanosecond())},
+		}}},
+		{Name: "InvokedFunctionArn", Value: inv.FunctionARN},
+		{Name: "CognitoIdentityId", Value: identity.CognitoIdentityID},
+		{Name: "CognitoIdentityPoolId", Value: identity.CognitoIdentityPoolID},
+		{Name: "ClientContext", Value: []byte(inv.ClientContext)},
+	}}
 }
 
-func (r invokeResponse) result() lambda.Result {
-	if r.Error == nil {
-		return lambda.Result{Payload: r.Payload}
+// document is the error that a function answers with.
+type document struct {
+	Message    string       `json:"errorMessage"`
+	Type       string       `json:"errorType"`
+	StackTrace []stackFrame `json:"stackTrace,omitempty"`
+}
+
+type stackFrame struct {
+	Path  string `json:"path"`
+	Line  int64  `json:"line"`
+	Label string `json:"label"`
+}
+
+// answer reads the reply of Function.Invoke. It tells whether the function has
+// panicked.
+func answer(response gobwire.Value) (result lambda.Result, exit bool) {
+	failure, failed := response["Error"].(gobwire.Value)
+	if !failed {
+		payload, _ := response["Payload"].([]byte)
+		return lambda.Result{Payload: payload}, false
 	}
-	document, err := json.Marshal(r.Error)
+	var d document
+	d.Message, _ = failure["Message"].(string)
+	d.Type, _ = failure["Type"].(string)
+	frames, _ := failure["StackTrace"].([]any)
+	for _, entry := range frames {
+		frame, _ := entry.(gobwire.Value)
+		path, _ := frame["Path"].(string)
+		line, _ := frame["Line"].(int64)
+		label, _ := frame["Label"].(string)
+		d.StackTrace = append(d.StackTrace, stackFrame{path, line, label})
+	}
+	content, err := json.Marshal(d)
 	if err != nil {
 		panic(err) // strings and numbers always marshal
 	}
-	return lambda.Result{Payload: document, Failed: true, ErrorType: r.Error.Type}
+	exit, _ = failure["ShouldExit"].(bool)
+	return lambda.Result{Payload: content, Failed: true, ErrorType: d.Type}, exit
 }

@@ -61,7 +61,9 @@ func settle(ctx context.Context, changed <-chan struct{}) {
 		case <-changed:
 			quiet.Reset(pause)
 		case <-quiet.C:
-			return
+			if len(changed) == 0 { // else it was this process that paused
+				return
+			}
 		case <-late.C:
 			return
 		case <-ctx.Done():

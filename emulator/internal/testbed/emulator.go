@@ -35,8 +35,9 @@ type Options struct {
 	Args  []string // handler and event; the bootstrap is added
 	Env   []string
 	Stdin io.Reader
-	Name  string // by which it is called; "init" if empty
-	Bare  bool   // do not add the bootstrap
+	Name  string   // by which it is called; "init" if empty
+	Bare  bool     // do not add the bootstrap
+	Log   *os.File // its standard error, in place of Emulator.Stderr
 }
 
 // Run starts an emulator that ends on its own and waits for it.
@@ -85,6 +86,9 @@ func Start(t testing.TB, o Options) *Emulator {
 	e.cmd = exec.Command(Program(t, o.Name), args...)
 	e.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "GOTRACEBACK=single", "GORACE=atexit_sleep_ms=0"}, o.Env...)
 	e.cmd.Stdin, e.cmd.Stdout, e.cmd.Stderr = o.Stdin, e.Stdout, e.Stderr
+	if o.Log != nil {
+		e.cmd.Stderr = o.Log
+	}
 	if err := e.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
