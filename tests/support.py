@@ -8,6 +8,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
+from factory.archives import Artifact
 from factory.images import Image, expand
 from factory.keys import Inputs, InputsOf
 from factory.loader import load, parse
@@ -85,7 +86,12 @@ def full_lock(matrix: Matrix, resolved: date = date(2026, 11, 1), changes: Mappi
         )
         for reference, wanted in wanted_images(matrix).items()
     }
-    return Lock(images=images, archives={url: artifact.digits for url, artifact in wanted_archives(matrix).items()})
+    return Lock(images=images, archives={url: _digits(one) for url, one in wanted_archives(matrix).items()})
+
+
+def _digits(artifact: Artifact) -> str:
+    """The declared checksum, or one that depends on nothing but the address."""
+    return artifact.digits or hashlib.sha256(artifact.url.encode()).hexdigest()
 
 
 def inputs_of(matrix: Matrix | None = None, lock: Lock | None = None, emulator: str = "emulator") -> InputsOf:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from factory.loader import parse
 from factory.lock import Lock
 from factory.matrix import Matrix
 from factory.render import Renderer
-from tests.support import digest, full_lock, image, inputs_of, small, small_text
+from tests.support import digest, full_lock, image, inputs_of, small, small_text, toolchains
 
 REPOSITORY = "registry.example/factory/lambda"
 
@@ -96,3 +97,21 @@ def test_only_the_base_run_images_have_something_to_copy() -> None:
 
 def test_it_is_the_same_every_time() -> None:
     assert _bake(full_lock(small())) == _bake(full_lock(small()))
+
+
+def test_the_network_and_pips_settings_reach_every_target_when_they_are_given(tmp_path: Path) -> None:
+    contexts = Contexts(Renderer(small()), inputs_of(), {}, "host", tmp_path / "pip.conf")
+    for target in json.loads(bake_file(expand(small()), contexts, REPOSITORY))["target"].values():
+        assert target["network"] == "host"
+        assert target["secret"] == [f"id=pip,src={tmp_path}/pip.conf"]
+    for target in _bake()["target"].values():
+        assert not target.keys() & {"network", "secret"}
+
+
+def test_an_archives_mirror_and_checksum_reach_the_target() -> None:
+    lock = full_lock(toolchains())
+    known = Lock(images=lock.images, archives={**lock.archives, "https://archive.example/package/tools?id=5": "5" * 64})
+    args = _bake(known, {"archive.example": "127.0.0.1:5001"}, toolchains())["target"]["build-java21-x86_64"]["args"]
+    assert args["TOOLS_SHA256"] == "5" * 64
+    assert args["TOOLS_URL"] == "http://127.0.0.1:5001/package/tools?id=5"
+    assert "GRADLE_SHA256" not in args

@@ -6,16 +6,19 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from datetime import date
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from factory import bootstraps
 from factory.images import expand
 from factory.keys import UNLOCKED, Inputs, InputsOf, local_name
-from factory.lock import Lock
+from factory.lock import Lock, StandIn, Unresolved
 from factory.matrix import Matrix
 from factory.render import Renderer
-from tests.support import full_lock, image, inputs_of, small, small_with
+from tests.support import full_lock, image, inputs_of, small, small_with, toolchains
 
 NODE22 = "upstream.example/lambda/nodejs:22"
 AL2023 = "upstream.example/lambda/provided:al2023"
@@ -112,7 +115,11 @@ def test_only_what_is_copied_from_the_context_counts() -> None:
 @pytest.mark.parametrize("name", [field.name for field in fields(Inputs)])
 def test_every_input_counts(name: str) -> None:
     plain = inputs_of()(image("al2-x86_64"))
-    special: dict[str, Any] = {"upstreams": {"a.b/c:d": "sha256:0"}, "epoch": 7}
+    special: dict[str, Any] = {
+        "archives": {"https://a.b/c": "sha256:0"},
+        "upstreams": {"a.b/c:d": "sha256:0"},
+        "epoch": 7,
+    }
     changes: dict[str, Any] = {name: special.get(name, "something else")}
     assert replace(plain, **changes).key != plain.key
 
@@ -132,3 +139,53 @@ def test_inputs_are_of_one_renderer() -> None:
     renderer = Renderer(small())
     of = InputsOf(renderer, full_lock(small()), "e")
     assert of(image("al2-x86_64")) is of(image("al2-x86_64"))
+
+
+GRADLE = "https://archive.example/gradle-8.14.zip"
+TOOLS = "https://archive.example/package/tools?id=5"
+
+
+def _toolchain_keys(lock: Lock) -> dict[str, str]:
+    return keys(inputs_of(toolchains(), lock), toolchains())
+
+
+def test_a_checksum_that_the_lock_alone_knows_is_part_of_the_key_of_its_images() -> None:
+    lock = full_lock(toolchains())
+    before = _toolchain_keys(Lock(images=lock.images, archives={TOOLS: "5" * 64}))
+    after = _toolchain_keys(Lock(images=lock.images, archives={TOOLS: "6" * 64}))
+    assert {name for name in before if before[name] != after[name]} == {"build-java21-x86_64", "build-java21-arm64"}
+
+
+def test_a_stand_in_makes_another_image() -> None:
+    lock = full_lock(toolchains())
+    before = _toolchain_keys(lock)
+    after = _toolchain_keys(Lock(images=lock.images, archives={**lock.archives, GRADLE: StandIn(stand_in="9" * 64)}))
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {name for name in before if name.startswith("build-java")}
+
+
+@pytest.mark.parametrize("archives", [{}, {TOOLS: Unresolved(unresolved="no answer")}])
+def test_an_archive_without_a_checksum_is_unverifiable(archives: dict[str, Unresolved]) -> None:
+    of = inputs_of(toolchains(), Lock(images=full_lock(toolchains()).images, archives=archives))
+    assert of.unverifiable(image("build-java21-x86_64", toolchains())) == (TOOLS,)
+    assert of.unverifiable(image("build-java8-x86_64", toolchains())) == ()
+
+
+def test_an_archive_that_a_lab_lacks_is_unverifiable_though_it_is_declared() -> None:
+    of = inputs_of(toolchains(), Lock(archives={GRADLE: Unresolved(unresolved="it does not stand in for it")}))
+    assert of.unverifiable(image("build-java8-x86_64", toolchains())) == (GRADLE,)
+
+
+def test_what_a_bootstrap_holds_is_part_of_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstraps, "FOLDER", tmp_path)
+    (tmp_path / "node" / "lib").mkdir(parents=True)
+    file = tmp_path / "node" / "lib" / "bootstrap"
+    file.write_text("one")
+    java8 = toolchains().runtimes["java8"].model_copy(update={"bootstrap": "node"})
+    matrix = toolchains().model_copy(update={"runtimes": {**toolchains().runtimes, "java8": java8}})
+    seen = [keys(inputs_of(matrix), matrix)]
+    for change in (lambda: file.write_text("two"), lambda: file.chmod(0o755), lambda: file.rename(file.parent / "b")):
+        change()
+        seen.append(keys(inputs_of(matrix), matrix))
+    for before, after in pairwise(seen):
+        assert {name for name in before if before[name] != after[name]} == {"java8-x86_64", "build-java8-x86_64"}

@@ -11,12 +11,23 @@ import pytest
 
 from factory.images import Image, expand, with_ancestors
 from factory.keys import InputsOf, local_name
-from factory.lock import Lock
+from factory.lock import Lock, StandIn
 from factory.matrix import Matrix
 from factory.plan import Action, World, plan, short
 from factory.records import Record, Records
 from factory.records import TestResult as SmokeResult
-from tests.support import failed, full_lock, image, inputs_of, not_executed, passed, record, small, small_with
+from tests.support import (
+    failed,
+    full_lock,
+    image,
+    inputs_of,
+    not_executed,
+    passed,
+    record,
+    small,
+    small_with,
+    toolchains,
+)
 
 REPOSITORY = "registry.example/factory/lambda"
 NODE22 = "upstream.example/lambda/nodejs:22"
@@ -210,3 +221,21 @@ def test_an_item_brings_the_record_of_what_is_there(machine: Machine) -> None:
     world = World(machine.records, machine.finished, lambda _: "tests", REPOSITORY)
     assert [item.record for item in plan(CHAIN, inputs_of(), world)] == made
     assert [item.record for item in plan(CHAIN, inputs_of(emulator="x"), world)] == [None, None]
+
+
+def test_an_archive_without_a_checksum_blocks_its_image_alone(machine: Machine) -> None:
+    lock = Lock(images=full_lock(toolchains()).images)
+    found = machine.plan(expand(toolchains()), inputs_of(toolchains(), lock))
+    blocked = {name: reason for name, (action, reason) in found.items() if action is Action.BLOCKED}
+    reason = "nobody knows the checksum of https://archive.example/package/tools?id=5; run `factory lock`"
+    assert blocked == {"build-java21-x86_64": reason, "build-java21-arm64": reason}
+
+
+def test_another_checksum_is_told_by_its_address(machine: Machine) -> None:
+    gradle = "https://archive.example/gradle-8.14.zip"
+    images = [one for one in expand(toolchains()) if one.name in ("build-al1-x86_64", "build-java8-x86_64")]
+    lock = full_lock(toolchains())
+    machine.has(images, inputs_of(toolchains(), lock))
+    moved = Lock(images=lock.images, archives={**lock.archives, gradle: StandIn(stand_in="9" * 64)})
+    found = machine.plan(images, inputs_of(toolchains(), moved))
+    assert found["build-java8-x86_64"] == (Action.BUILD, f"{gradle} is another file")

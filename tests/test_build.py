@@ -1,0 +1,62 @@
+"""What buildx is asked for, without an engine."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from factory import build
+from factory.build import Builder, UnverifiableError
+from factory.contexts import Contexts
+from factory.engine import Engine
+from factory.errors import UsageError
+from factory.lock import Lock
+from factory.process import Processes
+from factory.render import Renderer
+from tests.support import full_lock, image, inputs_of, toolchains
+
+TOOLS = "https://archive.example/package/tools?id=5"
+
+
+def _builder(folder: Path, lock: Lock, pip_conf: Path | None = None) -> Builder:
+    matrix = toolchains()
+    contexts = Contexts(Renderer(matrix), inputs_of(matrix, lock), {"archive.example": "127.0.0.1:1"}, "host", pip_conf)
+    return Builder(Engine.__new__(Engine), Processes(), contexts, folder)
+
+
+def test_an_image_with_an_archive_that_nobody_knows_the_checksum_of_is_not_built(tmp_path: Path) -> None:
+    lock = Lock(images=full_lock(toolchains()).images)
+    with pytest.raises(UnverifiableError) as caught:
+        _builder(tmp_path, lock).build(image("build-java21-x86_64", toolchains()), lambda _: None)
+    assert str(caught.value) == (
+        f"build-java21-x86_64: cannot be built, as nobody knows the checksum of {TOOLS}; declare its sha256 in the "
+        "matrix, or run `factory lock` where it can be downloaded"
+    )
+
+
+def test_mirrors_checksums_network_and_secret_reach_buildx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def start(_: Processes, command: list[str]) -> subprocess.Popen[str]:
+        asked.extend(command)
+        return subprocess.Popen(["false"], stdout=subprocess.PIPE, text=True)
+
+    monkeypatch.setattr(Processes, "start", start)
+    lock = full_lock(toolchains())
+    known = Lock(images=lock.images, archives={**lock.archives, TOOLS: "5" * 64})
+    pip_conf = tmp_path / "pip.conf"
+    with pytest.raises(build.BuildFailedError):
+        _builder(tmp_path, known, pip_conf).build(image("build-java21-x86_64", toolchains()), lambda _: None)
+    assert "--network=host" in asked
+    assert f"--secret=id=pip,src={pip_conf}" in asked
+    assert f"--build-arg=TOOLS_SHA256={'5' * 64}" in asked
+    assert "--build-arg=TOOLS_URL=http://127.0.0.1:1/package/tools?id=5" in asked
+    assert any(word.startswith("--build-arg=SOURCE_DATE_EPOCH=") for word in asked)
+    assert asked[-1] == str(tmp_path / "empty")
+
+
+def test_pips_settings_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"pip\.conf: there is no such file; --pip-conf names"):
+        _builder(tmp_path, Lock(), tmp_path / "pip.conf").check()
