@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from factory.files import write_text
 from factory.keys import Inputs
-from factory.referrers import Document
+
+if TYPE_CHECKING:
+    from factory.referrers import Document
 
 _FORMAT = 1
 
@@ -81,6 +83,8 @@ class Record:
 
 def document(record: Record) -> Document:
     """A record as it is attached to its published image: without what is true of one machine or repository alone."""
+    from factory.referrers import Document  # brings the registry's client, which most commands do without
+
     content = {"format": _FORMAT, **asdict(replace(record, pushed={}))}
     annotations = {TESTS_ANNOTATION: record.tests.key} if record.tests else {}
     return Document(RECORD_TYPE, json.dumps(content, sort_keys=True).encode(), annotations)

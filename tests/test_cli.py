@@ -481,3 +481,12 @@ def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list"], ["render", "--output", "build/x"]], ids=lambda words: words[0])
+def test_what_needs_no_network_loads_nothing_that_speaks_to_one(folder: Path, words: list[str]) -> None:
+    code = "import sys\nfrom factory.cli import main\ntry:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+    code += "print(*({'requests', 'docker', 'rich'} & sys.modules.keys()), file=sys.stderr)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, env=environment)
+    assert (ran.returncode, ran.stderr) == (0, "\n")

@@ -9,7 +9,7 @@ import pytest
 
 from factory.errors import UsageError
 from factory.loader import MatrixError, load, parse
-from tests.support import real, small, small_text
+from tests.support import TOOLCHAINS, changed, real, small, small_text
 
 _SHA256 = "a" * 64
 
@@ -338,6 +338,176 @@ SIMILAR = [
         small_text(('[extras.headers]\nsummary = "for native addons"', "[extras]\nheaders = 3\n[extras.x]")),
         "extras.headers",
         "3 is of the wrong type",
+        "",
+    ),
+]
+
+
+def _toolchains(*changes: tuple[str, str]) -> str:
+    return changed(TOOLCHAINS.read_text(), *changes)
+
+
+_GRADLE = 'archive = { any = { url = "https://archive.example/gradle-{version}.zip"'
+SIMILAR += [
+    (
+        "an extra of a runtime that there is not",
+        _toolchains(('extras = ["poetry"]', 'extras = ["potery"]')),
+        'runtimes."python3.8".extras',
+        "unknown extra 'potery'",
+        "did you mean 'poetry'?",
+    ),
+    (
+        "an extra of the run images that there is not",
+        _toolchains(('run_extras = ["icu"]', 'run_extras = ["icuu"]')),
+        "families.java.run_extras",
+        "unknown extra 'icuu'",
+        "did you mean 'icu'?",
+    ),
+    (
+        "a pip extra for a base that there is not",
+        _toolchains(("pip = { al2 =", "pip = { al3 =")),
+        "extras.pipx.pip.al3",
+        "unknown base 'al3'",
+        "did you mean 'al2023' or 'al2' or 'al1'?",
+    ),
+    (
+        "an extra that a base lacks",
+        _toolchains(("pipx = { al2 =", "pipx = { al2023 =")),
+        'runtimes."python3.8".extras',
+        "extra 'poetry' is not to be had on al2, the base of runtimes.\"python3.8\": its pipx is for al2023 only",
+        'add `al2 = "…==…"` to its pipx, or leave the extra out here',
+    ),
+    (
+        "an extra without packages for a base's package manager",
+        _toolchains(("yum = []\n", "")),
+        "families.java.run_extras",
+        "extra 'icu' is not to be had on al1, the base of runtimes.java8: it names no yum packages",
+        "add `yum = […]`, or `yum = []` where it needs none, or leave the extra out here",
+    ),
+    (
+        "an application without pipx",
+        _toolchains(('extras = ["pipx", "sam-cli"]', 'extras = ["sam-cli"]')),
+        'runtimes."python3.8".extras',
+        "it needs pipx",
+        'add an extra with pip = { al2 = "pipx==…" } to the base\'s extras',
+    ),
+    (
+        "an archive that an architecture lacks",
+        _toolchains(("arm64 = { url", "#")),
+        "bases.al2.extras",
+        "extra 'sam-cli' is not to be had on al2, the base of bases.al2: it has no archive for arm64",
+        "add `arm64 = { url = …, sha256 = … }` to its archive",
+    ),
+    (
+        "an archive for an architecture that there is not",
+        _toolchains(("arm64 = { url", "aarch64 = { url")),
+        "extras.sam-cli.archive.aarch64",
+        "'aarch64' is not one of 'any', 'x86_64' or 'arm64'",
+        "",
+    ),
+    (
+        "an archive that would never be used",
+        _toolchains(("arm64 = { url", "any = { url")),
+        "extras.sam-cli.archive",
+        "names an architecture beside `any`, which is for all of them; leave out one or the other",
+        "",
+    ),
+    (
+        "an archive without a place",
+        _toolchains(('into = "/opt/tools"\n', "")),
+        "extras.tools",
+        "does not say where its archive is unpacked",
+        "",
+    ),
+    (
+        "a place without an archive",
+        _toolchains(('summary = "what installs', 'into = "/opt/x"\nsummary = "what installs')),
+        "extras.pipx.into",
+        "is for archives, and this extra has none",
+        "Where the archive is unpacked.",
+    ),
+    (
+        "an archive of a format that nobody can tell",
+        _toolchains(('format = "nupkg"\n', "")),
+        "extras.tools.archive",
+        "the addresses do not end in one of .tar.gz, .tgz, .tar.xz, .txz, .zip, .nupkg, the same for all",
+        "",
+    ),
+    (
+        "a format that there is not",
+        _toolchains(('format = "nupkg"', 'format = "rar"')),
+        "extras.tools.format",
+        "'rar' is not one of 'tar.gz', 'tar.xz', 'zip' or 'nupkg'",
+        "known: tar.gz, tar.xz, zip, nupkg",
+    ),
+    (
+        "an address with a placeholder that it has not",
+        _toolchains((_GRADLE, _GRADLE.replace("{version}", "{runtime}"))),
+        "extras.gradle",
+        "names {runtime}, and is for no runtime in particular",
+        "",
+    ),
+    (
+        "an address with the version of nothing",
+        _toolchains(('version = "8.14"\n', "")),
+        "extras.gradle",
+        "names {version}, but has no `version`",
+        "",
+    ),
+    (
+        "an extra that brings nothing",
+        _toolchains(('yum = ["unzip"]\n', ""), ('extras = ["unzip"]\n', "")),
+        "extras.unzip",
+        "brings nothing; it needs one of",
+        "",
+    ),
+    (
+        "a version that is not one",
+        _toolchains(('"poetry==1.5.1"', '"poetry>=1.5"')),
+        "extras.poetry.pipx.al2",
+        "'poetry>=1.5' has not the form of this key",
+        "",
+    ),
+    (
+        "more than packages in a run image",
+        _toolchains(('run_extras = ["icu"]', 'run_extras = ["gradle"]')),
+        "families.java.run_extras",
+        "extra 'gradle' is more than packages, which is all that a run image takes",
+        "move it to `extras`, which is for build images",
+    ),
+    (
+        "an address with two checksums",
+        _toolchains(("https://archive.example/java7.tar.xz", "https://archive.example/gradle-8.14.zip")),
+        "runtimes.java7.source.archive.any",
+        "https://archive.example/gradle-8.14.zip has another checksum elsewhere in the matrix",
+        "mend the wrong one",
+    ),
+    (
+        "an extra that is called like the source",
+        _toolchains(("[extras.tools]", "[extras.source]"), ('"maven", "tools"', '"maven", "source"')),
+        "extras.source",
+        "its build arguments would be called SOURCE_…, as those of a runtime's source are",
+        "rename it",
+    ),
+    (
+        "a bootstrap that there is not",
+        _toolchains(('workdir = "/"', 'bootstrap = "nonesuch"\nworkdir = "/"')),
+        "runtimes.java8.bootstrap",
+        "there is no folder bootstraps/nonesuch",
+        "",
+    ),
+    (
+        "a working directory that is not one",
+        _toolchains(('workdir = "/"', 'workdir = "/a b"')),
+        "runtimes.java8.workdir",
+        "'/a b' has not the form of this key",
+        "The run image's working directory",
+    ),
+    (
+        "a link out of the archive",
+        _toolchains(('"bin/mvn",', '"../mvn",')),
+        "extras.maven.links.0",
+        "'../mvn' has not the form of this key",
         "",
     ),
 ]

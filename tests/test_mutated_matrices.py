@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from datetime import date
@@ -11,13 +12,18 @@ import tomli
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from factory.bake import bake_file
+from factory.contexts import Contexts
 from factory.errors import UsageError
 from factory.images import expand
+from factory.keys import InputsOf
 from factory.loader import MatrixError, parse
+from factory.lock import Lock, wanted_archives
+from factory.matrix import Archive, ArchiveSource, Base, Extra, Family, Runtime
 from factory.render import Renderer
-from tests.support import REAL
+from tests.support import REAL, TOOLCHAINS
 
-_TEXT = REAL.read_text()
+_TEXTS = [REAL.read_text(), TOOLCHAINS.read_text()]
 _EXAMPLES = 500
 _STRANGE = [
     *"{}[]\"'=.,#\\\n\r\t-+:%$\x00\x07\x1b\x7f\u00e9\u2028\ufeff\U0001f40d",
@@ -34,9 +40,30 @@ _STRANGE = [
 ]
 _VALUES: list[Any] = [
     *(0, -1, 1.5, True, "", "x", "{nope}", "{", "a b", "a\nb", "é", [], [1], [""], ["x86_64", "x86_64"], [[]]),
+    *(
+        "any",
+        "gradle",
+        "$PATH",
+        "/",
+        "../x",
+        "poetry==1",
+        "a" * 64,
+        "b" * 128,
+        "https://a.b/{version}.zip",
+        "zip",
+        "java8",
+    ),
+    *(
+        {"any": {"url": "https://a.b/c.zip"}},
+        {"al2": "x==1"},
+        {"any": {}, "x86_64": {}},
+        ["pipx"],
+        ["gradle", "gradle"],
+    ),
     *({}, {"a": 1}, {"image": 1}, {"archive": {}}, {"archive": {"x86_64": {}}}, date(2020, 1, 1), "2020-01-01", 10**30),
 ]
 _SCALARS = ["1", '""', '"x"', "[]", "{}", "true", "1.5", "2020-01-01", "[1]", '[""]', "{a = 1}", "nan", '"{nope}"']
+_KEYS = sorted({key for model in (Base, Family, Extra, Archive, ArchiveSource, Runtime) for key in model.model_fields})
 
 loaded: Counter[str] = Counter()
 
@@ -69,8 +96,8 @@ def _string(text: str) -> str:
 
 @st.composite
 def mutated_texts(draw: st.DrawFn) -> str:
-    """The real matrix after one to four accidents with an editor."""
-    text = _TEXT
+    """A whole matrix after one to four accidents with an editor."""
+    text = draw(st.sampled_from(_TEXTS))
     for _ in range(draw(st.integers(1, 4))):
         text = draw(st.sampled_from(_ACCIDENTS))(draw, text)
     return text
@@ -140,8 +167,8 @@ _ACCIDENTS = (
 
 @st.composite
 def mutated_documents(draw: st.DrawFn) -> str:
-    """The real matrix, read, changed somewhere in its tree, and written again."""
-    document = tomli.loads(_TEXT)
+    """A whole matrix, read, changed somewhere in its tree, and written again."""
+    document = tomli.loads(draw(st.sampled_from(_TEXTS)))
     for _ in range(draw(st.integers(1, 4))):
         _change_somewhere(draw, document)
     return toml(document)
@@ -162,7 +189,8 @@ def _change_somewhere(draw: st.DrawFn, document: dict[str, Any]) -> None:
         case "exchange":
             table[key] = draw(st.sampled_from(_VALUES))
         case "add":
-            table[draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=5))] = draw(st.sampled_from(_VALUES))
+            strange = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+            table[draw(st.one_of(strange, st.sampled_from(_KEYS)))] = draw(st.sampled_from(_VALUES))
         case "rename":
             table[f"{key}x"] = table.pop(key)
         case "copy":
@@ -186,7 +214,11 @@ def _every_mutation_loads_or_is_refused(text: str) -> None:
         _assert_clear(error)
     else:
         loaded["loaded"] += 1
-        assert {image.stem for image in expand(matrix)} == Renderer(matrix).all().keys()
+        renderer = Renderer(matrix)
+        assert {image.stem for image in expand(matrix)} == renderer.all().keys()
+        lock, emulator = Lock(archives={url: "0" * 64 for url in wanted_archives(matrix)}), "emulator"
+        contexts = Contexts(renderer, InputsOf(renderer, lock, emulator), {"archive.example": "127.0.0.1:1"})
+        assert json.loads(bake_file(expand(matrix), contexts, "a/b"))
 
 
 def _assert_clear(error: MatrixError) -> None:
@@ -213,4 +245,5 @@ def test_mutated_matrices_load_or_are_refused() -> None:
 
 
 def test_the_dumper_writes_what_was_read() -> None:
-    assert tomli.loads(toml(tomli.loads(_TEXT))) == tomli.loads(_TEXT)
+    for text in _TEXTS:
+        assert tomli.loads(toml(tomli.loads(text))) == tomli.loads(text)
