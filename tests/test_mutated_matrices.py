@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from copy import deepcopy
 from datetime import date
 from typing import Any
 
@@ -187,14 +188,14 @@ def _change_somewhere(draw: st.DrawFn, document: dict[str, Any]) -> None:
         case "drop":
             del table[key]
         case "exchange":
-            table[key] = draw(st.sampled_from(_VALUES))
+            table[key] = deepcopy(draw(st.sampled_from(_VALUES)))
         case "add":
             strange = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
-            table[draw(st.one_of(strange, st.sampled_from(_KEYS)))] = draw(st.sampled_from(_VALUES))
+            table[draw(st.one_of(strange, st.sampled_from(_KEYS)))] = deepcopy(draw(st.sampled_from(_VALUES)))
         case "rename":
             table[f"{key}x"] = table.pop(key)
         case "copy":
-            table[draw(st.sampled_from(["al2", "build-al1", "x", "python"]))] = table[key]
+            table[draw(st.sampled_from(["al2", "build-al1", "x", "python"]))] = deepcopy(table[key])
 
 
 @settings(
@@ -216,7 +217,7 @@ def _every_mutation_loads_or_is_refused(text: str) -> None:
         loaded["loaded"] += 1
         renderer = Renderer(matrix)
         assert {image.stem for image in expand(matrix)} == renderer.all().keys()
-        lock, emulator = Lock(archives={url: "0" * 64 for url in wanted_archives(matrix)}), "emulator"
+        lock, emulator = Lock(archives=dict.fromkeys(wanted_archives(matrix), "0" * 64)), "emulator"
         contexts = Contexts(renderer, InputsOf(renderer, lock, emulator), {"archive.example": "127.0.0.1:1"})
         assert json.loads(bake_file(expand(matrix), contexts, "a/b"))
 
