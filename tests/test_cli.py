@@ -490,3 +490,33 @@ def test_what_needs_no_network_loads_nothing_that_speaks_to_one(folder: Path, wo
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, env=environment)
     assert (ran.returncode, ran.stderr) == (0, "\n")
+
+
+@pytest.mark.parametrize("between", [",", " ", ", "])
+def test_several_mirrors_in_the_environment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, registry: FakeRegistry, between: str
+) -> None:
+    mirrors = between.join(["upstream.example=127.0.0.1:5000", "archive.example=127.0.0.1:5001/archive.example"])
+    monkeypatch.setenv("FACTORY_MIRROR", mirrors)
+    monkeypatch.setenv("FACTORY_NETWORK", "host")
+    monkeypatch.setenv("FACTORY_PIP_CONF", "pip.conf")
+    assert main(["render"]) == 0
+    target = json.loads((folder / "build" / "docker-bake.json").read_text())["target"]["nodejs6_10-x86_64"]
+    assert target["args"]["SOURCE_URL"] == "http://127.0.0.1:5001/archive.example/nodejs6.10.tgz"
+    assert target["contexts"]["upstream.example/lambda/provided:alami"].startswith("docker-image://127.0.0.1:5000/")
+    assert target["network"] == "host"
+    assert target["secret"] == [f"id=pip,src={folder}/pip.conf"]
+
+
+def test_a_lab_need_not_have_all_and_has_files_of_its_own(
+    folder: Path, capsys: pytest.CaptureFixture[str], registry: FakeRegistry
+) -> None:
+    registry.index("lambda/nodejs", "22", "linux/amd64", "linux/arm64")
+    (folder / "matrix.lock").unlink()
+    mirrors = [f"--mirror=upstream.example={registry.host}", f"--mirror=archive.example={registry.host}"]
+    assert main(["lock", *mirrors]) == 2
+    assert "upstream has no such tag" in capsys.readouterr().err
+    assert main(["lock", "--stand-ins", *mirrors]) == 0
+    told = capsys.readouterr().out
+    assert told.endswith("matrix.lock: 6 images, 5 of them unresolved, 3 archives, 3 of them unresolved\n")
+    assert f'{{ unresolved = "{registry.host} does not stand in for it" }}' in (folder / "matrix.lock").read_text()
