@@ -89,6 +89,7 @@ func (p Process) fail(code int, err error) int {
 }
 
 func (p Process) emulate(c *config.Config) int {
+	tune(c)
 	children := supervisor.New()
 	defer children.Close()
 	log := p.Stderr
@@ -110,7 +111,6 @@ func (p Process) emulate(c *config.Config) int {
 	}
 	signals, stop := catch()
 	defer stop()
-	tune(c)
 	if c.StayOpen {
 		return p.serve(c, f, output, door, signals)
 	}
