@@ -49,6 +49,7 @@ def _unknown_names(matrix: Matrix, raw: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _unknown_extras(("families", name, "extras"), _names_of_family(matrix, name, family), raw)
         yield from _unknown_extras(("families", name, "run_extras"), family.run_extras, raw)
         yield from _unknown_bootstrap(("families", name, "bootstrap"), family.bootstrap)
+        yield from _impossible_compiler(matrix, name, family)
     for name, extra in matrix.extras.items():
         yield from _unknown_extras(("extras", name, "needs"), extra.needs, raw)
         for kind, requirements in (("pip", extra.pip), ("pipx", extra.pipx)):
@@ -61,15 +62,30 @@ def _unknown_names(matrix: Matrix, raw: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _unknown_bootstrap(("runtimes", name, "bootstrap"), runtime.bootstrap)
 
 
-def _names_of_family(matrix: Matrix, name: str, family: Family) -> Iterable[str]:
-    """The names of a family's extras, with each of its runtimes."""
+def _names_of_family(matrix: Matrix, name: str, family: Family, extras: tuple[str, ...] | None = None) -> Iterable[str]:
+    """The names of a family's extras, or of some of them, with each of its runtimes."""
+    extras = family.extras if extras is None else extras
     of_one = [
-        of_family(family.extras, runtime_name, runtime)
+        of_family(extras, runtime_name, runtime)
         for runtime_name, runtime in matrix.runtimes.items()
         if runtime.family == name
     ]
-    plain = [extra for extra in family.extras if "{" not in extra]
-    return dict.fromkeys([*plain, *(extra for extras in of_one for extra in extras)])
+    plain = [extra for extra in extras if "{" not in extra]
+    return dict.fromkeys([*plain, *(extra for some in of_one for extra in some)])
+
+
+def _impossible_compiler(matrix: Matrix, name: str, family: Family) -> Iterator[Problem]:
+    """That there is such an extra, and for every architecture, is checked where the family uses it."""
+    path: KeyPath = ("families", name, "bootstrap_extra")
+    wanted = family.bootstrap_extra
+    if wanted and not family.bootstrap:
+        yield Problem(path, "there is no bootstrap to compile", "add `bootstrap = …`, or remove this")
+    elif wanted and wanted not in family.extras:
+        yield Problem(path, f"{wanted!r} is none of the family's extras", did_you_mean(wanted, family.extras))
+    elif wanted:
+        for extra in (matrix.extras.get(found) for found in _names_of_family(matrix, name, family, (wanted,))):
+            if extra and not extra.archive:
+                yield Problem(path, f"{wanted!r} has no archive", "name an extra that is an archive")
 
 
 def _unknown_bootstrap(path: KeyPath, name: str | None) -> Iterator[Problem]:

@@ -482,6 +482,8 @@ class Family(Table):
     """Archives where there are no official images; an address may name {runtime} and {version}."""
     bootstrap: Name | None = None
     """The folder in `bootstraps/` that is copied to /var/runtime, when upstream has no bootstrap that would do."""
+    bootstrap_extra: NamePattern | None = None
+    """The extra, an archive, by which the folder's program `compile` makes what is copied; no image has it for that."""
     handler: Line
     """The handler when nobody names one."""
     entrypoint: tuple[Line, ...]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from factory.archives import Download, of_extra, of_source
 from factory.environment import environment
 from factory.errors import UsageError
-from factory.extras import brought
+from factory.extras import brought, of_family
 from factory.images import Image, expand
 from factory.lock import source_reference
 from factory.matrix import Family, Matrix, Runtime, Variant, bootstrap_of, lang
@@ -32,6 +32,14 @@ class Source:
 
     image: str | None = None
     download: Download | None = None
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """What compiles a bootstrap of ours: a toolchain, and the packages that it and its unpacking need."""
+
+    download: Download
+    packages: list[str]
 
 
 class Renderer:
@@ -68,12 +76,26 @@ class Renderer:
         return (source.image,) if source.image else ()
 
     def downloads(self, image: Image) -> tuple[Download, ...]:
-        """The archives that the Dockerfile downloads: the source's, then those of the extras."""
+        """The archives that the Dockerfile downloads: of the source, the extras, and the bootstrap's compiler."""
         if image.stem not in self._downloads:
             of_extras = (of_extra(name, extra) for name, extra in brought(self._matrix, image))
             of_source = self._source(image).download if image.runtime else None
-            self._downloads[image.stem] = tuple(download for download in (of_source, *of_extras) if download)
+            compiler = self.compiler(image)
+            found = (of_source, *of_extras, compiler.download if compiler else None)
+            self._downloads[image.stem] = tuple({download.name: download for download in found if download}.values())
         return self._downloads[image.stem]
+
+    def compiler(self, image: Image) -> Compiler | None:
+        """What compiles the bootstrap of ours; None where there is nothing to compile."""
+        family = self._family(image) if image.runtime else None
+        if family is None or family.bootstrap_extra is None or not self.bootstrap(image):
+            return None
+        (name,) = of_family([family.bootstrap_extra], image.runtime or "", self._runtime(image))
+        extra = self._matrix.extras[name]
+        download = of_extra(name, extra)
+        assert download is not None
+        manager = self._matrix.bases[image.base].package_manager
+        return Compiler(download, sorted({"gzip", "tar", *extra.packages(manager)}))
 
     def bootstrap(self, image: Image) -> str | None:
         """The bootstrap of ours that the Dockerfile copies from its build context."""
@@ -94,7 +116,7 @@ class Renderer:
             "labels": self._labels(image),
             "environment": environment(self._matrix, image),
             "install": self._install(image),
-            "downloads": [download for download in self.downloads(image) if download != source.download],
+            "downloads": [download for name, extra in extras if (download := of_extra(name, extra))],
             "pip": [extra.pip[image.base] for _, extra in extras if extra.pip],
             "pipx": [extra.pipx[image.base] for _, extra in extras if extra.pipx],
         }
@@ -109,6 +131,7 @@ class Renderer:
             "source": source,
             "lang": lang(runtime, family),
             "bootstrap": self.bootstrap(image),
+            "compiler": self.compiler(image),
             "workdir": workdir,
         }
 

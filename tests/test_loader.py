@@ -320,6 +320,31 @@ SIMILAR = [
         "",
     ),
     (
+        "a compiler without anything to compile",
+        small_text(('extras = ["headers"]', 'extras = ["headers"]\nbootstrap_extra = "headers"')),
+        "families.node.bootstrap_extra",
+        "there is no bootstrap to compile",
+        "",
+    ),
+    (
+        "a compiler that is no extra of the family",
+        small_text(
+            ('extras = ["headers"]', 'extras = ["headers"]\nbootstrap = "dotnet"\nbootstrap_extra = "header"'),
+        ),
+        "families.node.bootstrap_extra",
+        "'header' is none of the family's extras",
+        "headers",
+    ),
+    (
+        "a compiler that is a package",
+        small_text(
+            ('extras = ["headers"]', 'extras = ["headers"]\nbootstrap = "dotnet"\nbootstrap_extra = "headers"'),
+        ),
+        "families.node.bootstrap_extra",
+        "'headers' has no archive",
+        "",
+    ),
+    (
         "a user id that is too large",
         small_text(("uid = 496", "uid = 65535")),
         "bases.al1.user.uid",

@@ -208,6 +208,25 @@ def test_archives_are_added_with_their_checksum() -> None:
     ]
 
 
+def test_a_bootstrap_is_compiled_by_an_extra_that_the_run_image_lacks() -> None:
+    renderer = Renderer(real())
+    run, build = (
+        renderer.dockerfile(image(name, real())) for name in ("dotnetcore2.0-x86_64", "build-dotnetcore2.0-x86_64")
+    )
+    for text in (run, build):
+        compiling, final = text.split("AS bootstrap", 1)[1].split("\nFROM ", 1)
+        assert "/bootstrap/compile /compiled" in compiling
+        assert "dotnet-sdk-2.0-archive,target=/mnt" in compiling
+        assert "COPY --from=bootstrap /compiled/ /var/runtime/" in final
+        assert text.count("AS dotnet-sdk-2.0-archive\n") == 1
+    assert "dotnet-sdk" not in run.split("\nFROM ")[-1]
+    assert "dotnet-sdk-2.0-archive,target=/mnt" in build.split("\nFROM ")[-1]
+    assert [download.name for download in renderer.downloads(image("dotnetcore2.0-x86_64", real()))] == [
+        "source",
+        "dotnet-sdk-2.0",
+    ]
+
+
 def test_a_base_without_packages_installs_none() -> None:
     text = Renderer(small_with(('packages = ["gcc"]\n', ""))).all()["build-al2"]
     assert "yum" not in text
