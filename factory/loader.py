@@ -150,7 +150,7 @@ def _problem(detail: ErrorDetails, raw: Raw) -> Problem:
         return Problem(path, detail["msg"], _SOURCE)
     if kind.endswith("_type"):
         return Problem(path, f"{_shown(value)} is of the wrong type", f"{detail['msg'].lower()} ({_meaning(path)})")
-    return Problem(path, detail["msg"], _meaning(path))
+    return Problem(path, detail["msg"], context.get("remedy") or _meaning(path))
 
 
 def _shown(value: object) -> str:

@@ -294,7 +294,9 @@ class Archive(Table):
     def _one_checksum(self) -> Self:
         if self.sha256 and self.sha512:
             raise PydanticCustomError(
-                "checksum", "has a sha256 and a sha512; leave the sha512 out, one is enough", {"at": ("sha512",)}
+                "checksum",
+                "stands beside a sha256",
+                {"at": ("sha512",), "remedy": "leave one of the two out, one checksum is enough"},
             )
         return self
 
@@ -314,7 +316,9 @@ def _any_alone(archives: dict[ArchiveFor, Archive]) -> dict[ArchiveFor, Archive]
     """Refuses an archive that would never be used."""
     if ArchiveFor.ANY in archives and len(archives) > 1:
         raise PydanticCustomError(
-            "any", "names an architecture beside `any`, which is for all of them; leave out one or the other"
+            "any",
+            "names an architecture beside `any`, which is for all of them",
+            {"remedy": "leave out one or the other"},
         )
     return archives
 
@@ -335,8 +339,8 @@ def _format(archives: Mapping[ArchiveFor, Archive], named: Format | None) -> For
     if len(told) != 1 or not all(_format_of(archive.url) for archive in archives.values()):
         raise PydanticCustomError(
             "format",
-            "the addresses do not end in one of {known}, the same for all; write `format`",
-            {"known": ", ".join(_SUFFIXES), "at": ("archive",)},
+            "the addresses do not end in one of {known}, the same for all",
+            {"known": ", ".join(_SUFFIXES), "at": ("archive",), "remedy": 'add `format = "zip"`, or what it is'},
         )
     return told.pop()
 
@@ -382,7 +386,7 @@ class Extra(Table):
     def _brings_something(self) -> Self:
         if not self.model_fields_set & {"yum", "microdnf", "pip", "pipx", "archive", "environment"}:
             raise PydanticCustomError(
-                "extra", "brings nothing; it needs one of yum, microdnf, pip, pipx, archive, environment"
+                "extra", "brings nothing", {"remedy": "add one of yum, microdnf, pip, pipx, archive, environment"}
             )
         return self
 
@@ -391,7 +395,7 @@ class Extra(Table):
         if self.archive:
             if self.into is None:
                 raise PydanticCustomError(
-                    "into", 'does not say where its archive is unpacked; add `into = "/usr/local/…"`'
+                    "into", "does not say where its archive is unpacked", {"remedy": 'add `into = "/usr/local/…"`'}
                 )
             _format(self.archive, self.format)
             return self
@@ -405,7 +409,9 @@ class Extra(Table):
         texts = [*(archive.url for archive in self.archive.values()), *self.environment.values()]
         if self.version is None and any("{version}" in text for text in texts):
             raise PydanticCustomError(
-                "version", "names {placeholder}, but has no `version`", {"placeholder": "{version}"}
+                "version",
+                "names {placeholder}, but has no `version`",
+                {"placeholder": "{version}", "remedy": 'add `version = "…"`'},
             )
         if any("{runtime}" in text for text in texts):
             raise PydanticCustomError(
