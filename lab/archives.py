@@ -9,11 +9,15 @@ import hashlib
 import http.client
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
+from lab import demands, standin
 from lab.daemon import Daemon
+from lab.languages import runtimes
 from lab.layers import Layer
-from lab.settings import Settings
+from lab.run import run
+from lab.settings import EPOCH, Settings
 
 
 class FileServer(Daemon):
@@ -49,13 +53,61 @@ def folder(settings: Settings) -> Path:
     return settings.cache / "files"
 
 
+def mirrors(settings: Settings) -> str:
+    """HOST=OTHER for the registry and for every host that archives come from, separated by commas."""
+    files = f"127.0.0.1:{settings.port + 1}"
+    own = {runtime.archive.split("/", 1)[0] for runtime in runtimes() if runtime.archive}
+    pairs = [f"{host}={files}/{host}" for host in sorted({*demands.hosts(), *own})]
+    return ",".join([f"public.ecr.aws={settings.registry}", *pairs])
+
+
+def pip_configuration(settings: Settings) -> Path:
+    """The file that tells pip of the index."""
+    return folder(settings) / "pip.conf"
+
+
 def put(settings: Settings, name: str, layer: Layer) -> None:
     """Serve a layer as the archive HOST/PATH."""
+    publish(settings, name, layer.path)
+
+
+def stand_in(archive: demands.Archive, out: Path) -> None:
+    """Pack programs that say that nothing is behind them, as the archive that upstream has."""
+    tree = out / "tree"
+    top = "/".join(["stand-in"] * archive.strip)
+    for program in archive.programs or ("STAND-IN",):
+        path = tree / top / program
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(standin.program(path.name, archive.extra, "no package registry has it"))
+        path.chmod(0o755)
+    pack(tree, out / "archive", archive.format)
+    shutil.rmtree(tree)
+
+
+def pack(tree: Path, target: Path, form: str) -> None:
+    """Pack a tree, the same bytes each time."""
+    files = [path for path in sorted(tree.rglob("*")) if path.is_file() or path.is_symlink()]
+    if form in ("zip", "nupkg"):
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in files:
+                entry = zipfile.ZipInfo(str(path.relative_to(tree)))
+                entry.external_attr = path.stat().st_mode << 16
+                archive.writestr(entry, path.read_bytes())
+        return
+    how = {"tar.gz": "gzip -n", "tar.xz": "xz"}[form]
+    names = [str(path.relative_to(tree)) for path in files]
+    fixed = ["--owner=0", "--group=0", "--numeric-owner", f"--mtime=@{EPOCH}", "--format=posix"]
+    run(["tar", "-c", *fixed, "--pax-option=delete=atime,delete=ctime", "-I", how, "-f", target, "-C", tree, *names])
+
+
+def publish(settings: Settings, name: str, file: Path) -> None:
+    """Serve a file as HOST/PATH, unless it is there."""
     target = folder(settings) / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.part")
-    shutil.copyfile(layer.path, part)
-    part.replace(target)
+    if not target.exists() or target.stat().st_size != file.stat().st_size or target.read_bytes() != file.read_bytes():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f"{target.name}.part")
+        shutil.copyfile(file, part)
+        part.replace(target)
 
 
 def digest(settings: Settings, name: str) -> str | None:

@@ -6,10 +6,11 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from lab import archives, fetch, images, layers, rootfs, rpms, tools
+from lab import archives, demands, fetch, images, index, layers, rootfs, rpms, tools
 from lab.catalogue import BASES, Base, versions
 from lab.debian import SUITES, Apt, Suite
 from lab.errors import LabError
@@ -59,9 +60,31 @@ class Assembly:
                 if target.short not in self.failed:
                     self._publish(target, architecture)
             say(f"{architecture} images are in the registry")
+        self._files({target.repository for target in targets}, ("amd64", "arm64") if prune_all else ("amd64",))
         self.store.prune(everything=prune_all)
         if self.failed:
             raise LabError("\n".join(f"{name}: {error}" for name, error in self.failed.items()))
+
+    def _files(self, repositories: set[str], architectures: Iterable[str]) -> None:
+        """What the extras take from the web: stand-ins of archives, a package index."""
+        for archive in demands.archives():
+            code = sources("archives.py", "standin.py")
+            made = self.store.step("archive", [asdict(archive), code], partial(archives.stand_in, archive))
+            archives.publish(self.settings, archive.name, made / "archive")
+        index.write_configuration(archives.pip_configuration(self.settings), self.settings.port + 1)
+        self._in_parallel(
+            [
+                partial(self._wheels, requirement, tools.PYTHONS[suite], architecture)
+                for requirement, bases in demands.requirements(repositories).items()
+                for suite in {BASES[base].suite for base in bases}
+                for architecture in architectures
+            ]
+        )
+
+    def _wheels(self, requirement: str, python: str, architecture: str) -> None:
+        name = f"wheels-{requirement}-{python}-{architecture}"
+        make = partial(index.wheels, requirement, python, architecture)
+        index.publish(self.store.step(name, sources("index.py"), make), archives.folder(self.settings))
 
     # --- what several layers share
 

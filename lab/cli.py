@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import hashlib
 import json
 import os
 import platform
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import archives, debian, images
+from lab import archives, debian, demands, images
 from lab.archives import FileServer
 from lab.assembly import Assembly
 from lab.catalogue import LAMBDA_NAMES
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     up.add_argument("--all", action="store_true", help="every stand-in")
     up.add_argument("--refresh", action="store_true", help="resolve Debian's package versions anew")
+    commands.add_parser("mirrors", help="for FACTORY_MIRROR: where what upstream has is found in the lab")
     commands.add_parser("down", help="end the registry that was started by up")
     commands.add_parser("status", help="what is up, and every stand-in with its digest")
     options = parser.parse_args(arguments)
@@ -58,6 +60,8 @@ def main(arguments: Sequence[str]) -> int:
                 _up(settings, options.names, everything=options.all, refresh=options.refresh)
             case "down":
                 _down(settings)
+            case "mirrors":
+                print(archives.mirrors(settings))
             case "status":
                 return _status(settings)
     except LabError as error:
@@ -140,17 +144,21 @@ def _marker(settings: Settings) -> Path:
     return settings.cache / "complete.json"
 
 
+def _inputs() -> str:
+    return hashlib.sha256(f"{sources('.')}\n{demands.identity()}".encode()).hexdigest()
+
+
 def _marked(settings: Settings) -> dict[str, str]:
     """The digests of what was assembled whole by these very sources, by tag."""
     try:
         kept = json.loads(_marker(settings).read_text())
     except (OSError, ValueError):
         return {}
-    return dict(kept["digests"]) if kept["inputs"] == sources(".") else {}
+    return dict(kept["digests"]) if kept["inputs"] == _inputs() else {}
 
 
 def _write_marker(settings: Settings, digests: Mapping[str, str | None]) -> None:
-    _marker(settings).write_text(json.dumps({"inputs": sources("."), "digests": digests}, indent=1))
+    _marker(settings).write_text(json.dumps({"inputs": _inputs(), "digests": digests}, indent=1))
 
 
 def _mark(settings: Settings, client: Client, wanted: Sequence[Target]) -> None:

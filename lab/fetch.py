@@ -154,6 +154,14 @@ def _same(name: str, found: str, pinned: str) -> None:
         raise LabError(f"{name} is not what its pin says it is: {pinned or 'nothing'} is pinned, {found} was fetched")
 
 
+def resolve(requirement: str, python: str, architecture: str, directory: Path) -> None:
+    """Fetch the wheels of a requirement and of all it needs, in the versions that pip chooses today."""
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}[architecture]
+    platforms = [f"--platform={kind}_{machine}" for kind in _MANYLINUX]
+    command = [*_pip(), "download", "-q", "--only-binary=:all:", "--disable-pip-version-check"]
+    run([*command, f"--python-version={python}", *platforms, requirement, "-d", directory])
+
+
 def _pip() -> list[str]:
     """A pip that works: this Python's own, or any other's (a virtual environment may have none)."""
     for command in ([sys.executable, "-m", "pip"], ["pip3"], ["/usr/bin/python3", "-m", "pip"], ["pip"]):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from lab import archives, cli, elf, images, standin
+from lab import archives, cli, demands, elf, images, index, standin
 from lab.archives import FileServer
 from lab.errors import LabError
 from lab.languages import languages
@@ -205,3 +205,28 @@ def test_an_archive_is_served_as_its_host_and_path(tmp_path: Path) -> None:
         assert server.down()
     assert archives.digest(settings, "files.example/fs/a.tgz") == f"sha256:{hashlib.sha256(b'archive').hexdigest()}"
     assert server.pid() is None
+
+
+@pytest.mark.parametrize("form", ["tar.gz", "tar.xz", "zip"])
+def test_an_archive_without_recipe_has_its_programs_and_says_what_it_is(tmp_path: Path, form: str) -> None:
+    archive = demands.Archive("gradle", f"https://host.example/gradle.{form}", form, ("bin/gradle",), 1)
+    archives.stand_in(archive, tmp_path)
+    shutil.unpack_archive(
+        tmp_path / "archive", tmp_path / "out", {"tar.gz": "gztar", "tar.xz": "xztar"}.get(form, form)
+    )
+    (program,) = (tmp_path / "out").glob("*/bin/gradle")
+    assert "is a stand-in of the lab for gradle" in program.read_text()
+
+
+def test_every_archive_of_the_matrix_has_a_mirror_in_the_lab() -> None:
+    told = archives.mirrors(Settings(Path("cache"), Path("state"), 5000)).split(",")
+    for archive in demands.archives():
+        host = archive.name.split("/", 1)[0]
+        assert f"{host}=127.0.0.1:5001/{host}" in told
+
+
+def test_a_stand_in_wheel_is_found_by_its_project(tmp_path: Path) -> None:
+    index.stand_in("aws-sam.cli[all]==1.2.0", tmp_path)
+    index.publish(tmp_path, tmp_path / "files")
+    (wheel,) = (tmp_path / "files" / "simple" / "aws-sam-cli").iterdir()
+    assert wheel.name == "aws_sam_cli-1.2.0-py3-none-any.whl"

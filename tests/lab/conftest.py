@@ -17,9 +17,12 @@ import pytest
 
 from factory.references import Repository
 from factory.registry import Manifest, Registry
+from lab import archives
+from lab.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 FACTORY = str(Path(sys.executable).parent / "factory")
+MIRRORS = archives.mirrors(Settings.from_environment())
 LAB = f"127.0.0.1:{os.environ.get('LAB_PORT', '5000')}"
 
 
@@ -50,7 +53,9 @@ class Factory:
             "FACTORY_LOCK": str(self.lock),
             "FACTORY_BUILD_DIR": str(self.folder / "build"),
             "FACTORY_REGISTRY": str(self.repository),
-            "FACTORY_MIRROR": f"public.ecr.aws={LAB}",
+            "FACTORY_MIRROR": MIRRORS,
+            "FACTORY_NETWORK": "host",
+            "FACTORY_PIP_CONF": str(archives.pip_configuration(Settings.from_environment())),
             **self.extra,
         }
 
@@ -102,9 +107,8 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "--stand-ins",
             "--lock",
             str(lock),
-            "--mirror",
-            f"public.ecr.aws={LAB}",
         ],
+        env={**os.environ, "FACTORY_MIRROR": MIRRORS},
         cwd=ROOT,
         check=True,
     )

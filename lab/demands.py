@@ -1,0 +1,91 @@
+"""What the project's matrix asks of the web beside images: Python packages and archives."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+import tomllib
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from lab.settings import LAB
+
+FORMATS = {".tar.gz": "tar.gz", ".tgz": "tar.gz", ".tar.xz": "tar.xz", ".txz": "tar.xz", ".zip": "zip", ".nupkg": "zip"}
+"""How an archive is packed, by the end of its address."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An extra's archive for an architecture; `programs` are the paths in it that the extra links to."""
+
+    extra: str
+    url: str
+    format: str
+    programs: tuple[str, ...]
+    strip: int
+
+    @property
+    def name(self) -> str:
+        """HOST/PATH."""
+        return self.url.split("://", 1)[1]
+
+
+@cache
+def _matrix() -> dict[str, dict[str, dict[str, Any]]]:
+    return tomllib.loads((LAB.parent / "matrix.toml").read_text())
+
+
+def _extras() -> dict[str, dict[str, Any]]:
+    return _matrix().get("extras", {})
+
+
+def identity() -> str:
+    """What decides which files there are, as text."""
+    return json.dumps([_matrix().get(key) for key in ("extras", "families", "bases")], sort_keys=True, default=str)
+
+
+def _used(repositories: Collection[str]) -> set[str]:
+    """The extras of the bases, and of the families whose images these repositories hold, with what those need."""
+    families = [
+        name for name, family in _matrix().get("families", {}).items()
+        if str(family.get("source", "")).partition("/")[2] in repositories
+    ]  # fmt: skip
+    tables = [*_matrix().get("bases", {}).values(), *(_matrix()["families"][name] for name in families)]
+    tables += [runtime for runtime in _matrix().get("runtimes", {}).values() if runtime.get("family") in families]
+    named = {name for table in tables for key in ("extras", "run_extras") for name in table.get(key, ())}
+    patterns = {re.sub(r"\{\w+\}", "*", name) for name in named}
+    used = {extra for extra in _extras() if any(fnmatch.fnmatchcase(extra, pattern) for pattern in patterns)}
+    return used | {needed for extra in used for needed in _extras()[extra].get("needs", ())}
+
+
+def requirements(repositories: Collection[str]) -> dict[str, set[str]]:
+    """The Python packages that pip or pipx install, for images of these repositories, each with its bases."""
+    found: dict[str, set[str]] = {}
+    for extra in (_extras()[name] for name in sorted(_used(repositories))):
+        for kind in ("pip", "pipx"):
+            for base, requirement in extra.get(kind, {}).items():
+                found.setdefault(requirement, set()).add(base)
+    return found
+
+
+def archives() -> list[Archive]:
+    """Every archive of every extra."""
+    return [
+        Archive(
+            name,
+            (url := source["url"].format_map({"version": extra.get("version", "")})),
+            str(extra.get("format") or next((kind for end, kind in FORMATS.items() if url.endswith(end)), "zip")),
+            tuple(extra.get("links", ())),
+            int(extra.get("strip", 0)),
+        )
+        for name, extra in _extras().items()
+        for source in extra.get("archive", {}).values()
+    ]
+
+
+def hosts() -> list[str]:
+    """The hosts of all archives, sorted."""
+    return sorted({archive.name.split("/", 1)[0] for archive in archives()})
