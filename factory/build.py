@@ -20,6 +20,7 @@ from factory.images import Image
 from factory.keys import Inputs, local_name
 from factory.process import Processes, ProcessFailedError, run
 from factory.records import Record
+from factory.sizes import own_layers
 
 Step = Callable[[str], None]
 """Told the current step of a build, in a few words."""
@@ -172,4 +173,5 @@ class Builder:
             built=datetime.now(UTC).isoformat(timespec="milliseconds"),
             build_seconds=round(seconds, 3),
             size=found.size,
+            layers=own_layers(self.engine.history(digest), image.stem),
         )

@@ -6,15 +6,18 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
+from factory import sizes
 from factory.archives import of_source
 from factory.images import Image, status_on
 from factory.lock import source_reference
-from factory.matrix import Matrix
+from factory.matrix import Matrix, Variant
 from factory.plan import Item
 from factory.records import Record
 from factory.session import Session
 from factory.shards import RUNNERS
 from factory.tables import megabytes, table
+
+_WIDEST = 100  # characters of a shown step: one may install a hundred packages
 
 
 def entry(matrix: Matrix, image: Image, today: date, not_executed: str | None) -> dict[str, Any]:
@@ -62,16 +65,18 @@ def detail(session: Session, image: Image) -> dict[str, Any]:
         "lifecycle": lifecycle.model_dump(mode="json", exclude_none=True) if lifecycle else None,
         "dockerfile": session.renderer.dockerfile(image),
         "record": _record(record) if record else None,
+        "sizes": _sizes(session, image, record) if record else None,
     }
 
 
 def detail_text(details: dict[str, Any]) -> str:
     """`factory show` for people."""
     record = details["record"]
-    lines = [f"{key:16} {_plain(value)}" for key, value in details.items() if key not in ("dockerfile", "record")]
+    apart = ("dockerfile", "record", "sizes")
+    lines = [f"{key:16} {_plain(value)}" for key, value in details.items() if key not in apart]
     if record:
         lines += ["", *(f"{key:16} {_plain(value)}" for key, value in record.items() if key != "packages")]
-        lines.append(f"{'packages':16} {len(record['packages'])}")
+        lines += [f"{'packages':16} {len(record['packages'])}", "", _sizes_text(details["sizes"])]
     else:
         lines += ["", "never built here"]
     return "\n".join([*lines, "", details["dockerfile"]])
@@ -135,6 +140,29 @@ def _record(record: Record) -> dict[str, Any]:
         "pushed": record.pushed,
         "packages": list(record.packages),
     }
+
+
+def _sizes(session: Session, image: Image, record: Record) -> dict[str, Any]:
+    """What takes room in an image, as its records know it; bytes, unpacked."""
+    parent = session.records.latest(image.parent.name) if image.parent else None
+    return {
+        "layers": [{"step": layer.step, "size": layer.size} for layer in record.layers],
+        "extras": sizes.of_extras(session.matrix, image, record),
+        "overhead": sizes.overhead(record, parent) if image.variant is Variant.RUN else None,
+    }
+
+
+def _sizes_text(found: dict[str, Any]) -> str:
+    """The sizes for people: what this image's own Dockerfile adds, and of which extras that is."""
+    rows = [(layer["size"], _short(layer["step"])) for layer in found["layers"]]
+    rows += [(size, f"extra {name}") for name, size in found["extras"].items()]
+    if found["overhead"] is not None:
+        rows.append((found["overhead"], "beyond upstream, the emulator included"))
+    return table(("BYTES", "WHAT"), [("unknown" if size is None else f"{size:,}", what) for size, what in rows])
+
+
+def _short(step: str) -> str:
+    return step if len(step) <= _WIDEST else f"{step[: _WIDEST - 1]}…"
 
 
 def _plain(value: object) -> str:

@@ -95,6 +95,11 @@ class Engine:
             labels=raw["Config"].get("Labels") or {},
         )
 
+    def history(self, reference: str) -> list[tuple[str, int]]:
+        """The steps that an image was made by, first to last, each with the bytes that it takes, unpacked."""
+        entries = self.client.api.history(reference)  # type: ignore[no-untyped-call]
+        return [(entry["CreatedBy"], entry["Size"]) for entry in reversed(entries)]
+
     def push(self, digest: str, repository: str, tag: str) -> None:
         """Pushes an image under a tag, layers and manifest.
 

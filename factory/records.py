@@ -64,6 +64,14 @@ class TestResult:
 
 
 @dataclass(frozen=True)
+class Layer:
+    """A step of a Dockerfile that wrote something, and how much."""
+
+    step: str
+    size: int
+
+
+@dataclass(frozen=True)
 class Record:
     """What is known of an image. Times are UTC in ISO 8601, sizes bytes."""
 
@@ -75,7 +83,11 @@ class Record:
     built: str
     build_seconds: float
     size: int
+    layers: tuple[Layer, ...] = ()
+    """What its own Dockerfile added, unpacked; what its parent has is in the parent's record."""
     packages: tuple[str, ...] = ()
+    package_sizes: dict[str, int] = field(default_factory=dict)
+    """By name, of the packages that are an extra's."""
     tests: TestResult | None = None
     pushed: dict[str, list[str]] = field(default_factory=dict)
     """By repository: the tags that were seen there with this digest."""
@@ -154,7 +166,12 @@ def _record(document: dict[str, Any]) -> Record:
     if document.pop("format") != _FORMAT:
         raise ValueError("another format")
     tests = document.pop("tests")
-    record = Record(**{**document, "inputs": Inputs.parse(document["inputs"]), "packages": tuple(document["packages"])})
+    parsed = {
+        "inputs": Inputs.parse(document["inputs"]),
+        "layers": tuple(Layer(**layer) for layer in document.get("layers", ())),
+        "packages": tuple(document["packages"]),
+    }
+    record = Record(**{**document, **parsed})
     return replace(record, tests=_tests(tests)) if tests else record
 
 

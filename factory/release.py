@@ -22,6 +22,7 @@ from factory.plan import current
 from factory.progress import Progress, State, choose
 from factory.records import Record
 from factory.session import Session
+from factory.sizes import with_packages
 from factory.smoke.container import clear_orphans, clear_own
 from factory.smoke.packages import installed_packages
 from factory.smoke.recipe import recipe
@@ -118,7 +119,9 @@ class Run:
         subject = self._subject(image, record)
         result = run_checks(subject, self._begin(image, Step.TEST))
         session.processes.check()
-        tested = replace(record, tests=result, packages=record.packages or installed_packages(subject))
+        if not record.packages:
+            record = with_packages(record, installed_packages(subject), session.matrix, image)
+        tested = replace(record, tests=result)
         self._keep(image, session.records.save(tested))
         if not result.sound:
             raise SmokeFailedError(image, result)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from factory.engine import EngineImage
 from factory.errors import MachineError
 from factory.images import expand
 from factory.keys import InputsOf, local_name
-from factory.records import Records
+from factory.records import Layer, Records
 from factory.render import Renderer
 from factory.session import Session
 from tests.fake_registry import FakeRegistry
@@ -304,6 +305,20 @@ def test_show_tells_what_the_record_knows(
     (shown,) = _json(capsys)
     assert shown["record"]["tests"] == {"runs": "passed"}
     assert shown["record"]["size_text"] == "12.3 MB"
+    assert shown["sizes"] == {"layers": [], "extras": {}, "overhead": None}
+    records = Records(folder / "build")
+    for name, size in (("nodejs22.x-arm64", 300), ("al2023-arm64", 4_000_000)):
+        made = records.latest(name)
+        assert made is not None
+        records.save(replace(made, layers=(Layer("RUN something", size),)))
+    assert main(["show", "nodejs22.x-arm64", "--format", "json"]) == 0
+    (shown,) = _json(capsys)
+    assert shown["sizes"]["layers"] == [{"step": "RUN something", "size": 300}]
+    assert main(["show", "nodejs22.x-arm64"]) == 0
+    out = capsys.readouterr().out
+    assert "300        RUN something\n4,000,300  beyond upstream" in out
+    assert main(["show", "build-nodejs22.x-arm64"]) == 0
+    assert "unknown  extra headers" in capsys.readouterr().out
     assert main(["show"]) == 0
 
 

@@ -118,7 +118,7 @@ def machine(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Builder, "build", lambda self, image, _, fresh: machine.build(image, session_of(self), fresh))
     monkeypatch.setattr(release, "run_checks", lambda subject, _: machine.test(subject))
-    monkeypatch.setattr(release, "installed_packages", lambda _: ("bash-5-1.x86_64",))
+    monkeypatch.setattr(release, "installed_packages", lambda _: {"bash-5-1.x86_64": ("bash", 1234)})
     return machine
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from factory.smoke.subject import Subject
 
+_QUERY = r"command -v rpm >/dev/null && rpm -qa --queryformat '%{NVRA} %{NAME} %{SIZE}\n' || true"
 
-def installed_packages(subject: Subject) -> tuple[str, ...]:
-    """`name-version-release.architecture` of every RPM, sorted; empty where the image has no rpm."""
-    outcome = subject.runner().once(["-c", "command -v rpm >/dev/null && rpm -qa || true"], entrypoint="/bin/bash")
-    return tuple(sorted(outcome.stdout.split()))
+
+def installed_packages(subject: Subject) -> dict[str, tuple[str, int]]:
+    """Every RPM, `name-version-release.architecture`, with its name and its bytes; empty where the image has no rpm."""
+    outcome = subject.runner().once(["-c", _QUERY], entrypoint="/bin/bash")
+    lines = (line.split() for line in outcome.stdout.splitlines())
+    return {full: (name, int(size)) for full, name, size in lines}
