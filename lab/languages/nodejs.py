@@ -2,105 +2,96 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import tarfile
-from functools import partial
 from pathlib import Path
 
-from lab.catalogue import TRIPLES
-from lab.language import Kit, Language, Needs, Runtime
+from lab.language import Debs, Kit, Language, Needs, Runtime
+from lab.languages import nodejs_client
 
 NPM_ARCHITECTURES = {"amd64": "x64", "arm64": "arm64"}
-ADDON_API = "node-addon-api@8.3.1"
-HEADERS = "22.23.3"
-"""The addon uses Node-API alone, whose ABI is the same in every version; any headers do."""
-ADDON_RIC = "aws-lambda-ric@4.0.2"
-"""The release whose sources make the addon. Those of 3.3.0 differ in nothing but the libraries' packing."""
+INDEXES = {"2": "index.js", "3": "index.mjs", "4": "index.mjs"}
+"""The entry by the client's generation; lab/files/nodejs/index-GENERATION.* goes there."""
+ADDONS = {"2": "build/Release/runtime-client.node", "3": "dist/rapid-client.node", "4": "rapid-client.node"}
+"""Where a generation of the client looks for its addon."""
 
 
 class NodeJs(Language):
-    """`parts`: node, npm and ric are versions of npm packages."""
+    """`parts`: node, npm and ric are versions of npm packages; `suite` by architecture, where Debian has to help out.
+
+    The runtimes without ric have no client here: the product brings its own.
+    """
 
     def needs(self, runtime: Runtime, architecture: str) -> Needs:
         """Node.js, npm, the client, and what its native addon is compiled from."""
         parts = runtime.parts
-        client = (f"aws-lambda-ric@{parts['ric']}", ADDON_RIC, ADDON_API, _node(HEADERS, architecture))
-        return Needs(npm=(_node(parts["node"], architecture), f"npm@{parts['npm']}", *client))
+        suite = _suite(runtime, architecture)
+        node = () if suite else (_node(parts["node"], architecture),)
+        debs = (Debs(suite, ("nodejs", "libnode-dev")),) if suite else ()
+        client = (f"aws-lambda-ric@{parts['ric']}", *nodejs_client.NEEDS) if "ric" in parts else ()
+        return Needs(debs=debs, npm=(*node, f"npm@{parts['npm']}", *client))
 
     def lang(self, kit: Kit) -> None:
         """Node.js with its own npm."""
+        assert kit.runtime
         target = kit.tree / "var/lang"
-        kit.npm(_node(kit.parts["node"], kit.architecture), target)
-        for name in ("CHANGELOG.md", "README.md", "package.json"):
-            (target / name).unlink(missing_ok=True)
-        shutil.rmtree(target / "share", ignore_errors=True)
-        (target / "bin/node").chmod(0o755)
+        suite = _suite(kit.runtime, kit.architecture)
+        if suite:
+            _from_debian(kit, kit.debian(suite), target)
+        else:
+            _from_npm(kit, target)
         npm = target / "lib/node_modules/npm"
         kit.npm(f"npm@{kit.parts['npm']}", npm)
-        for part in ("docs", "man"):
+        for part in ("doc", "docs", "html", "man", "test"):
             shutil.rmtree(npm / part, ignore_errors=True)
         for name in ("npm", "npx"):
-            (target / "bin" / name).symlink_to(f"../lib/node_modules/npm/bin/{name}-cli.js")
-            (npm / "bin" / f"{name}-cli.js").chmod(0o755)
+            program = npm / "bin" / f"{name}-cli.js"
+            if program.exists():  # npx came with npm 5
+                program.chmod(0o755)
+                (target / "bin" / name).symlink_to(f"../lib/node_modules/npm/bin/{name}-cli.js")
 
     def client(self, kit: Kit) -> None:
-        """AWS's client with its native addon."""
+        """AWS's client with its native addon, or the place where it was."""
         target = kit.tree / "var/runtime"
+        if "ric" not in kit.parts:
+            kit.write(
+                "var/runtime/node_modules/awslambda/index.js", "// Here was AWS's runtime, which is not public.\n"
+            )
+            return
         release = kit.parts["ric"]
-        ric = target / "node_modules/aws-lambda-ric"
+        ric, generation = target / "node_modules/aws-lambda-ric", release.split(".")[0]
         kit.npm(f"aws-lambda-ric@{release}", ric)
         for name in ("deps", "src", "scripts"):
             shutil.rmtree(ric / name, ignore_errors=True)
-        major = release.split(".")[0]
-        inputs = [ADDON_RIC, ADDON_API, HEADERS, Path(__file__).read_text()]
-        addon = kit.step(f"node-client-{kit.architecture}", inputs, partial(_addon, kit))
-        shutil.copyfile(addon / "rapid-client.node", (ric / "dist" if major == "3" else ric) / "rapid-client.node")
-        kit.install(f"index-{major}.mjs", "var/runtime/index.mjs")
-        kit.install("bootstrap", "var/runtime/bootstrap", 0o755, major=kit.version)
+        addon = ric / ADDONS[generation]
+        addon.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(nodejs_client.addon(kit), addon)
+        index = INDEXES[generation]
+        kit.install(f"index-{generation}{Path(index).suffix}", f"var/runtime/{index}")
+        major = kit.version.removesuffix("-preview")
+        kit.install("bootstrap", "var/runtime/bootstrap", 0o755, major=major, index=index)
 
     def programs(self, runtime: Runtime) -> tuple[str, ...]:
         """What a stand-in has."""
         return ("bin/node", "bin/npm", "bin/npx")
 
 
+def _suite(runtime: Runtime, architecture: str) -> str:
+    return str(runtime.parts.get("suite", {}).get(architecture, ""))
+
+
 def _node(version: str, architecture: str) -> str:
     return f"node-linux-{NPM_ARCHITECTURES[architecture]}@{version}"
 
 
-def _addon(kit: Kit, out: Path) -> None:
-    """Compile rapid-client.node, AWS's native client, with the libraries and flags that its package names."""
-    work = out / "work"
-    ric, headers = work / "ric", work / "node"
-    kit.npm(ADDON_RIC, ric)
-    kit.npm(ADDON_API, work / "addon-api")
-    kit.npm(_node(HEADERS, kit.architecture), headers)
-    for name in ("curl", "aws-lambda-cpp"):
-        with tarfile.open(ric / f"deps/{name}.tar.xz") as tar:
-            members = [m for m in tar.getmembers() if not Path(m.name).name.startswith("._")]
-            tar.extractall(work / name, members=members, filter="tar")
-    preinstall = (ric / "scripts/preinstall.sh").read_text()
-    flags = re.findall(r"^\s+(--(?:disable|with|without)-[\w-]+)", preinstall, re.MULTILINE)
-    version = re.search(r"VERSION (\d+)\.(\d+)\.(\d+)", (work / "aws-lambda-cpp/CMakeLists.txt").read_text())
-    major, minor, patch = version.groups() if version else ("0", "0", "0")
-    triple = TRIPLES[kit.architecture]
-    script = f"""
-        cd /build/curl
-        # Made by git's clock in the archive; a rebuild of `configure` would need autotools.
-        touch aclocal.m4; touch configure; find . -name Makefile.in -exec touch {{}} +; touch lib/curl_config.h.in
-        ./configure --host={triple} CC={triple}-gcc CFLAGS=-O2 \\
-            --enable-static {" ".join(flags)} >/dev/null
-        make -C lib libcurl.la >/dev/null
-        cd /build/aws-lambda-cpp/src
-        sed -e 's/@PROJECT_VERSION_MAJOR@/{major}/; s/@PROJECT_VERSION_MINOR@/{minor}/' \\
-            -e 's/@PROJECT_VERSION_PATCH@/{patch}/; s/@PROJECT_VERSION@/{major}.{minor}.{patch}/' \\
-            version.cpp.in >version.cpp
-        {triple}-g++ -shared -fPIC -O2 -std=c++17 -fvisibility=hidden -pthread -s \\
-            -DBUILDING_NODE_EXTENSION -DNAPI_VERSION=8 -DBACKWARD_HAS_BACKTRACE=0 -DBACKWARD_HAS_BACKTRACE_SYMBOL=0 \\
-            -I../include -I/build/curl/include -I/build/addon-api -I/build/node/include/node \\
-            /build/ric/src/native/rapid-client.cc runtime.cpp logging.cpp version.cpp \\
-            /build/curl/lib/.libs/libcurl.a -Wl,--gc-sections -o /build/rapid-client.node
-    """
-    kit.tools("bookworm").shell(script, work, log=out / "build.log")
-    shutil.move(work / "rapid-client.node", out / "rapid-client.node")
-    shutil.rmtree(work)
+def _from_npm(kit: Kit, target: Path) -> None:
+    kit.npm(_node(kit.parts["node"], kit.architecture), target)
+    for name in ("CHANGELOG.md", "README.md", "package.json"):
+        (target / name).unlink(missing_ok=True)
+    shutil.rmtree(target / "share", ignore_errors=True)
+    (target / "bin/node").chmod(0o755)
+
+
+def _from_debian(kit: Kit, root: Path, target: Path) -> None:
+    kit.transplant(root / "usr/bin/node", root, "bin/node")
+    (target / "include").mkdir()
+    shutil.copytree(root / "usr/include/nodejs", target / "include/node", symlinks=False)
