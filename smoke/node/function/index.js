@@ -1,13 +1,15 @@
-// What the smoke tests invoke in a Node.js image: it tells what it sees, or fails when told to.
+// What the smoke tests invoke in a Node.js image: it tells what it sees, or fails when told to. Written for Node.js 4, and
+// answering in the way that the runtime knows: by callback up to 6.10, by promise from 8.10 on.
 'use strict'
 
 const fs = require('fs')
 const os = require('os')
 
-const PROCESS = `${process.pid}-${process.hrtime.bigint()}`
+const PROCESS = `${process.pid}-${process.hrtime().join('.')}`
+const PROMISES = Number(process.versions.node.split('.')[0]) >= 8
 let count = 0
 
-exports.handler = async (event, context) => {
+function handle(event, context) {
   count += 1
   if (event.say) console.log(event.say)
   if (event.do === 'fail') throw new RangeError('told to fail')
@@ -33,11 +35,28 @@ exports.handler = async (event, context) => {
   }
 }
 
+function withCallback(event, context, callback) {
+  let result
+  try {
+    result = handle(event, context)
+  } catch (error) {
+    callback(error)
+    return
+  }
+  callback(null, result)
+}
+
+function withPromise(event, context) {
+  return Promise.resolve().then(() => handle(event, context))
+}
+
+exports.handler = PROMISES ? withPromise : withCallback
+
 function writable(folder) {
   try {
     fs.writeFileSync(`${folder}/written`, '')
     return true
-  } catch {
+  } catch (error) {
     return false
   }
 }
@@ -45,7 +64,7 @@ function writable(folder) {
 function layer(file) {
   try {
     return fs.readFileSync(file, 'utf8')
-  } catch {
+  } catch (error) {
     return null
   }
 }

@@ -1,4 +1,4 @@
-/* A C extension of one function, to show that the build image compiles for the run image's Python. */
+/* A C extension of one function, to show that the build image compiles for the run image's Python; for 2.7 too. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -6,6 +6,10 @@ static PyObject *answer(PyObject *self, PyObject *args) { return PyLong_FromLong
 
 static PyMethodDef methods[] = {{"answer", answer, METH_NOARGS, "The answer."}, {NULL, NULL, 0, NULL}};
 
+#if PY_MAJOR_VERSION >= 3
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "answer", NULL, -1, methods};
 
 PyMODINIT_FUNC PyInit_answer(void) { return PyModule_Create(&module); }
+#else
+PyMODINIT_FUNC initanswer(void) { Py_InitModule("answer", methods); }
+#endif

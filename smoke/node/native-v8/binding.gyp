@@ -1,0 +1,1 @@
+{ "targets": [{ "target_name": "answer", "sources": ["answer.cc"] }] }
