@@ -160,5 +160,6 @@ def test_where_a_runtimes_content_comes_from() -> None:
 def test_the_repositorys_lock_speaks_of_every_reference() -> None:
     lock = read(ROOT / "matrix.lock")
     assert lock.images.keys() == wanted_images(real()).keys()
+    assert lock.archives.keys() == wanted_archives(real()).keys()
     for locked in lock.images.values():
         assert locked.digests or locked.unresolved
