@@ -244,8 +244,9 @@ class Session:
         bake = bake_file(expand(self.matrix), self.contexts, self.matrix.publish.repository)
         write_if_changed(self.options.build_dir / "docker-bake.json", bake)
         (self.options.build_dir / "empty").mkdir(parents=True, exist_ok=True)
-        for name in {runtime.bootstrap for runtime in self.matrix.runtimes.values() if runtime.bootstrap}:
-            bootstraps.stage(self.options.build_dir, name)
+        for name in {self.renderer.bootstrap(image) for image in expand(self.matrix)}:
+            if name:
+                bootstraps.stage(self.options.build_dir, name)
 
     def compile_emulator(self) -> None:
         """Makes the emulator's binaries where they are missing or old."""

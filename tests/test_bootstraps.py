@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from factory import bootstraps
+from factory.cli import main
+from tests.support import TOOLCHAINS
 
 
 @pytest.fixture
@@ -53,3 +55,8 @@ def test_an_unchanged_bootstrap_is_not_touched(folder: Path, tmp_path: Path) -> 
 def test_the_known_ones_are_the_folders(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "bootstraps" / "README.md").write_text("")
     assert bootstraps.known() == ["node"]
+
+
+def test_rendering_stages_every_bootstrap_that_a_dockerfile_copies(tmp_path: Path) -> None:
+    assert main(["render", "--matrix", str(TOOLCHAINS), "-o", str(tmp_path)]) == 0
+    assert (bootstraps.staged(tmp_path, "dotnet") / "compile").is_file()

@@ -95,12 +95,19 @@ class DotNet(Language):
 
 
 def install(kit: Kit, version: str, target: Path) -> None:
-    """Put `dotnet` and a shared framework into a directory."""
+    """Put `dotnet` and a shared framework into a directory.
+
+    The program will not be renamed: it lies in a folder of its own, from where it finds all else by links.
+    """
     framework(kit, version, target)
-    shutil.copyfile(_unpacked(kit, _starter(version)) / "dotnet", target / "dotnet.bin")
+    own = target / "lab"
+    own.mkdir()
+    shutil.copyfile(_unpacked(kit, _starter(version)) / "dotnet", own / "dotnet")
     shutil.copyfile(kit.files / "dotnet", target / "dotnet")
-    for name in ("dotnet", "dotnet.bin"):
-        (target / name).chmod(0o755)
+    for folder in (target, own):
+        (folder / "dotnet").chmod(0o755)
+    for name in ("host", "sdk", "shared"):
+        (own / name).symlink_to(f"../{name}")
 
 
 def framework(kit: Kit, version: str, target: Path) -> Path:
