@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from bench import build, command, emulator
+from bench import build, command, emulator, size
 
-_ALL = {"command": command.main, "build": build.main, "emulator": emulator.main, "soak": emulator.soak}
+_ALL = {
+    "command": command.main,
+    "build": build.main,
+    "emulator": emulator.main,
+    "soak": emulator.soak,
+    "size": size.main,
+}
 
 
 def main() -> int:
