@@ -51,7 +51,11 @@ def _call(parsed: argparse.Namespace) -> int:
         "show": lambda: commands.show(options, parsed.format),
         "schema": commands.schema,
         "new": lambda: commands.new(options, parsed.name, parsed.like, parsed.preview_tag),
-        "lock": lambda: commands.lock_(options, parsed.upgrade, parsed.allow_unresolved, parsed.stand_ins),
+        "lock": lambda: (
+            commands.lock_since(options, parsed.since)
+            if parsed.since
+            else commands.lock_(options, parsed.upgrade, parsed.allow_unresolved, parsed.stand_ins)
+        ),
         "render": lambda: commands.render(options, parsed.output),
         "diff": lambda: commands.diff(options, parsed.old, parsed.new, parsed.names),
         "plan": lambda: _plan(options, parsed),
@@ -147,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     adding.add_argument("--preview-tag", action="store_true", help="upstream has it as VERSION-preview only")
     locking = add("lock", "Resolve upstream references to digests, and write the lock.")
     locking.add_argument("--upgrade", action="store_true", help="move what is locked already, too")
+    locking.add_argument("--since", metavar="REV", help="change nothing: tell what moved since a git revision")
     locking.add_argument("--allow-unresolved", action="store_true", help="note what no registry answers for")
     locking.add_argument(
         "--stand-ins", action="store_true", help="the mirrors are a lab: note its own checksums, and what it lacks"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from factory import catalogue, lock
 from factory.errors import ExitCode, UsageError
-from factory.images import Image, Selection, with_ancestors
+from factory.images import Image, Selection, expand, with_ancestors
 from factory.matrix import Matrix
 from factory.options import Options
 from factory.pipeline import Companions
@@ -24,6 +24,7 @@ from factory.shards import MOST_JOBS, Job, Part, Wave, job_matrix, seconds_of, s
 from factory.tables import table
 
 if TYPE_CHECKING:
+    from factory.lock_summary import RecordsOf
     from factory.trust.signing import Trusted
 
 
@@ -80,13 +81,28 @@ def lock_(options: Options, upgrade: bool, tolerant: bool, stand_ins: bool) -> i
     session = Session(options)
     resolver = Resolver(Registry(), options.mirrors, datetime.now(UTC).date(), tolerant, stand_ins)
     new = resolver.lock(session.matrix, session.lock, upgrade)
-    for line in _moves(session.lock, new):
-        print(line)
+    print(_lock_summary(session, session.lock, new, session.records_here))
     lock.write(options.lock, new)
     images = _counted("images", [bool(locked.unresolved) for locked in new.images.values()])
     archives = _counted("archives", [isinstance(locked, lock.Unresolved) for locked in new.archives.values()])
     print(f"{options.lock}: {images}, {archives}")
     return ExitCode.DONE
+
+
+def lock_since(options: Options, revision: str) -> int:
+    """Prints what moved in the lock since a git revision, with the packages of images that were built from both."""
+    from factory.diff import file_at
+
+    session = Session(options)
+    old = lock.parse(file_at(revision, options.lock), f"{revision}:{options.lock}")
+    print(_lock_summary(session, old, session.lock, session.records_anywhere))
+    return ExitCode.DONE
+
+
+def _lock_summary(session: Session, old: lock.Lock, new: lock.Lock, records: RecordsOf) -> str:
+    from factory.lock_summary import moves, summary
+
+    return summary(moves(old, new), expand(session.matrix), session.upstreams, records)
 
 
 def render(options: Options, output: Path | None) -> int:
@@ -304,27 +320,3 @@ def _print(form: str, data: object, text: object) -> None:
 
 def _counted(what: str, unresolved: list[bool]) -> str:
     return f"{len(unresolved)} {what}" + (f", {sum(unresolved)} of them unresolved" if any(unresolved) else "")
-
-
-def _moves(old: lock.Lock, new: lock.Lock) -> list[str]:
-    """What changed in the lock, a line a digest."""
-    lines = []
-    for reference in sorted(old.images.keys() | new.images.keys()):
-        before = old.images[reference].digests if reference in old.images else {}
-        after = new.images[reference].digests if reference in new.images else {}
-        for architecture in sorted(before.keys() | after.keys()):
-            was, now = before.get(architecture), after.get(architecture)
-            if was != now:
-                lines.append(f"{reference} {architecture}: {was or 'new'} -> {now or 'gone'}")
-    return lines + [
-        f"{url}: {_told(old.archives[url])} -> {_told(new.archives[url])}"
-        for url in sorted(old.archives.keys() & new.archives.keys())
-        if old.archives[url] != new.archives[url]
-    ]
-
-
-def _told(archive: str | lock.StandIn | lock.Unresolved) -> str:
-    """An archive's entry of the lock, in words."""
-    if isinstance(archive, lock.StandIn):
-        return f"stand-in {archive.stand_in}"
-    return archive if isinstance(archive, str) else "unresolved"

@@ -32,6 +32,20 @@ def rendered_at(revision: str, matrix_file: Path) -> dict[str, str]:
             raise UsageError(f"the matrix of {revision} cannot be loaded by this program: {error}") from None
 
 
+def file_at(revision: str, file: Path) -> bytes:
+    """A file's content in another revision; empty where that has none.
+
+    Raises:
+        UsageError: git does not know the revision.
+    """
+    folder = file.resolve().parent
+    _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", cwd=folder)
+    try:
+        return _git("show", f"{revision}:./{file.name}", cwd=folder)
+    except UsageError:
+        return b""
+
+
 def differences(old: dict[str, str], new: dict[str, str]) -> str:
     """A unified diff of all Dockerfiles; empty when nothing differs."""
     parts: list[str] = []

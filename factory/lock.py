@@ -93,15 +93,25 @@ def read(file: Path) -> Lock:
         UsageError: it cannot be read, or is not what `factory lock` writes.
     """
     try:
-        return Lock.model_validate(tomli.loads(file.read_text("utf-8")))
+        return parse(file.read_bytes(), str(file))
     except FileNotFoundError:
         return Lock()
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+
+
+def parse(content: bytes, name: str) -> Lock:
+    """The lock that a file of this name holds.
+
+    Raises:
+        UsageError: it is not what `factory lock` writes.
+    """
+    try:
+        return Lock.model_validate(tomli.loads(content.decode()))
     except (tomli.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(
-            f"{file}: is no lock ({reason}); it is written by a command, never by hand: run `factory lock`"
+            f"{name}: is no lock ({reason}); it is written by a command, never by hand: run `factory lock`"
         ) from None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -199,6 +199,30 @@ class Session:
             return here
         there = {image: found for image, record in here.items() if not record and (found := self.published.get(image))}
         return {**here, **{image: self.reader.record(found) for image, found in there.items()}}
+
+    def upstreams(self, image: Image) -> list[str]:
+        """The references and addresses of archives that an image is made from."""
+        inputs = self.inputs_of(image)
+        return [*inputs.upstreams, *inputs.archives]
+
+    def records_here(self, image: Image) -> Iterator[Record]:
+        """What this machine knows of the images that a name stood for, youngest first."""
+        return (record for record in reversed(list(self.records)) if record.name == image.name)
+
+    def records_anywhere(self, image: Image) -> Iterator[Record]:
+        """What this machine, then the registry, knows of the images that a name stood for, youngest first."""
+        yield from self.records_here(image)
+        yield from (record for there in self.reader.staged(image, self._tags) if (record := self.reader.record(there)))
+
+    @cached_property
+    def _tags(self) -> list[str]:
+        """The tags of the repository; none where it does not answer."""
+        from factory.registry import RegistryError, RegistryUnreachableError
+
+        try:
+            return self.registry.tags(self.repository)
+        except (RegistryError, RegistryUnreachableError):
+            return []
 
     def is_fresh(self, image: Image) -> bool:
         """Whether an image is to be built anew although one with its inputs is published."""

@@ -442,7 +442,7 @@ def test_lock_writes_what_the_registry_says(
     words = ["lock", "--mirror", f"upstream.example={registry.host}"]
     assert main(words) == 0
     out = capsys.readouterr().out
-    assert f"upstream.example/lambda/python:3.11 x86_64: new -> {python.digest}\n" in out
+    assert f"| `upstream.example/lambda/python:3.11` | x86_64 | - | `{python.digest[7:19]}` |\n" in out
     assert out.endswith("matrix.lock: 6 images, 3 archives\n")
     text = (folder / "matrix.lock").read_text()
     assert registry.host not in text
@@ -450,7 +450,7 @@ def test_lock_writes_what_the_registry_says(
     assert main(words) == 0
     assert (folder / "matrix.lock").read_text() == text
     assert main([*words, "--upgrade"]) == 0
-    assert f"x86_64: {python.digest} -> sha256:" in capsys.readouterr().out
+    assert f"| x86_64 | `{python.digest[7:19]}` | `" in capsys.readouterr().out
 
 
 def test_a_loss_leaves_the_lock_as_it_was(
