@@ -61,7 +61,7 @@ func handle(ctx context.Context, event json.RawMessage) (*description, error) {
 	}
 	dir, err := os.Getwd()
 	return &description{
-		Event: event, Context: contextOf(ctx), Version: release(), Machine: machine(), UID: os.Getuid(), GID: os.Getgid(),
+		Event: event, Context: contextOf(ctx), Version: strings.TrimPrefix(runtime.Version(), "go"), Machine: machine(), UID: os.Getuid(), GID: os.Getgid(),
 		Dir: dir, Writable: writable(), Layer: layer(), Process: process, Count: count,
 	}, err
 }
@@ -77,20 +77,6 @@ func contextOf(ctx context.Context) seenContext {
 		seen.RemainingMS = time.Until(deadline).Milliseconds()
 	}
 	return seen
-}
-
-// release is the system's, as the image has no language of its own.
-func release() string {
-	content, err := os.ReadFile("/etc/os-release")
-	if err != nil {
-		return err.Error()
-	}
-	for _, line := range strings.Split(string(content), "\n") {
-		if value, found := strings.CutPrefix(line, "VERSION_ID="); found {
-			return strings.Trim(value, `"`)
-		}
-	}
-	return ""
 }
 
 func machine() string {
