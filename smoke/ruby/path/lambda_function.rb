@@ -1,0 +1,8 @@
+# frozen_string_literal: true
+
+require 'bundler/setup'
+require 'greeting'
+
+def handler(event:, context:)
+  GREETING
+end
