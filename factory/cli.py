@@ -60,6 +60,7 @@ def _call(parsed: argparse.Namespace) -> int:
         "diff": lambda: commands.diff(options, parsed.old, parsed.new, parsed.names),
         "plan": lambda: _plan(options, parsed),
         "promote": lambda: commands.promote(options, parsed.format),
+        "catalogue": lambda: commands.site(options, parsed.output),
         "verify": lambda: commands.verify(options, parsed.reference, _trusted(parsed), parsed.format),
         "gc": lambda: commands.gc(options, parsed.keep_days, parsed.yes),
         "emulator": lambda: commands.emulator(options),
@@ -189,6 +190,10 @@ def _parser() -> argparse.ArgumentParser:
     verifying.add_argument("--issuer", metavar="URL", help="keyless: who vouches for the identity")
     for command in (*running[2:], verifying):
         _logging(command)
+    site = add("catalogue", "Write a static site of what is published, also as Markdown.", selecting)
+    site.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="where to (default: site in the build directory)"
+    )
     clearing = add("gc", "List what no tag needs in the registry; delete it with --yes.")
     clearing.add_argument("--keep-days", type=_days, default="90", metavar="N", help="how old a dated tag may be (90)")
     clearing.add_argument("--yes", action="store_true", help="delete")

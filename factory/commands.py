@@ -219,6 +219,15 @@ def _published(reference: str, ours: Repository) -> tuple[Repository, str]:
     return Repository.parse(repository), digest or tag
 
 
+def site(options: Options, output: Path | None) -> int:
+    """Writes the catalogue as a static site and as Markdown."""
+    from factory.site import write
+
+    for file in write(Session(options), output or options.build_dir / "site"):
+        print(file)
+    return ExitCode.DONE
+
+
 def gc(options: Options, keep: timedelta, yes: bool) -> int:
     """Lists what no tag needs, or deletes it."""
     from factory.gc import Collector

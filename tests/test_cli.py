@@ -28,7 +28,7 @@ from tests.support import ROOT, SMALL, changed, full_lock, names, passed, record
 
 COMMANDS = (
     *("list", "show", "schema", "new", "lock", "render", "diff", "plan"),
-    *("build", "test", "push", "release", "emulator", "doctor"),
+    *("build", "test", "push", "release", "promote", "catalogue", "verify", "gc", "emulator", "doctor"),
 )
 REPOSITORY = "registry.example/factory/lambda"
 
