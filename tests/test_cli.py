@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert caught.value.code == 0
     out = capsys.readouterr().out
     for command in COMMANDS:
-        assert f"    {command} " in out
+        assert re.search(rf"^    {command}\s", out, re.M)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
