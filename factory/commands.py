@@ -81,7 +81,8 @@ def lock_(options: Options, upgrade: bool, tolerant: bool, stand_ins: bool) -> i
     session = Session(options)
     resolver = Resolver(Registry(), options.mirrors, datetime.now(UTC).date(), tolerant, stand_ins)
     new = resolver.lock(session.matrix, session.lock, upgrade)
-    print(_lock_summary(session, session.lock, new, session.records_here))
+    if upgrade and not options.quiet:
+        print(_lock_summary(session, session.lock, new, session.records_here))
     lock.write(options.lock, new)
     images = _counted("images", [bool(locked.unresolved) for locked in new.images.values()])
     archives = _counted("archives", [isinstance(locked, lock.Unresolved) for locked in new.archives.values()])

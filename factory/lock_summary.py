@@ -29,7 +29,7 @@ class Move:
 
 
 def moves(old: Lock, new: Lock) -> list[Move]:
-    """All that differs between two locks, sorted."""
+    """All that differs between two locks, sorted; what the old one did not know at all is no move."""
     return [*_images(old, new), *_archives(old, new)]
 
 
@@ -55,8 +55,8 @@ def summary(
 
 
 def _images(old: Lock, new: Lock) -> Iterator[Move]:
-    for reference in sorted(old.images.keys() | new.images.keys()):
-        before = old.images[reference].digests if reference in old.images else {}
+    for reference, locked in sorted(old.images.items()):
+        before = locked.digests
         after = new.images[reference].digests if reference in new.images else {}
         for architecture in sorted(before.keys() | after.keys()):
             if before.get(architecture) != after.get(architecture):
@@ -64,7 +64,7 @@ def _images(old: Lock, new: Lock) -> Iterator[Move]:
 
 
 def _archives(old: Lock, new: Lock) -> Iterator[Move]:
-    for url in sorted(old.archives.keys() | new.archives.keys()):
+    for url in sorted(old.archives):
         before, after = (_checksum(side.archives.get(url)) for side in (old, new))
         if before != after:
             yield Move(url, "-", before, after)

@@ -442,9 +442,7 @@ def test_lock_writes_what_the_registry_says(
     (folder / "matrix.lock").unlink()
     words = ["lock", "--mirror", f"upstream.example={registry.host}"]
     assert main(words) == 0
-    out = capsys.readouterr().out
-    assert f"| `upstream.example/lambda/python:3.11` | x86_64 | - | `{python.digest[7:19]}` |\n" in out
-    assert out.endswith("matrix.lock: 6 images, 3 archives\n")
+    assert capsys.readouterr().out == "matrix.lock: 6 images, 3 archives\n"
     text = (folder / "matrix.lock").read_text()
     assert registry.host not in text
     registry.image("lambda/python", "3.11", salt="moved")

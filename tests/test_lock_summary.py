@@ -76,8 +76,7 @@ def test_archives_are_told_by_their_checksums() -> None:
     assert [(move.upstream, move.old, move.new) for move in moves(old, new)] == [
         ("https://a", "0" * 64, "1" * 64),
         ("https://b", "unresolved", f"stand-in {'2' * 64}"),
-        ("https://c", None, "3" * 64),
-    ]
+    ], "what the old lock did not know is no move"
 
 
 def test_since_a_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
