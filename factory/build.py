@@ -174,4 +174,5 @@ class Builder:
             build_seconds=round(seconds, 3),
             size=found.size,
             layers=own_layers(self.engine.history(digest), image.stem),
+            templates=self.contexts.renderer.templates(image),
         )

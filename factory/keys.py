@@ -74,6 +74,10 @@ class InputsOf:
             self._known[image] = self._inputs(image)
         return self._known[image]
 
+    def templates(self, image: Image) -> dict[str, str]:
+        """The templates behind an image's Dockerfile, with fingerprints: no input by themselves."""
+        return self._renderer.templates(image)
+
     def unlocked(self, image: Image) -> tuple[str, ...]:
         """The references of an image, without its parent's, that the lock has no digest for."""
         return tuple(

@@ -79,7 +79,7 @@ def _item(image: Image, inputs_of: InputsOf, world: World, items: Mapping[Image,
         return stop
     record = current(image, inputs_of(image), world)
     if record is None:
-        return Item(image, Action.BUILD, _why_build(image, inputs_of(image), world, parent))
+        return Item(image, Action.BUILD, _why_build(image, inputs_of, world, parent))
     return _unfinished(image, record, world) or Item(image, Action.SKIP, "nothing changed", record)
 
 
@@ -97,20 +97,29 @@ def _unfinished(image: Image, record: Record, world: World) -> Item | None:
     return None
 
 
-def _why_build(image: Image, inputs: Inputs, world: World, parent: Item | None) -> str:
+def _why_build(image: Image, inputs_of: InputsOf, world: World, parent: Item | None) -> str:
+    inputs = inputs_of(image)
     before = world.records.latest(image.name)
     if before is None:
         return "never built"
     if before.inputs_key == inputs.key:
         return "built before, but gone from the engine"
-    return "; ".join(differences(before.inputs, inputs, parent)) or "its inputs changed"
+    templates = changed_templates(before.templates, inputs_of.templates(image))
+    return "; ".join(differences(before.inputs, inputs, parent, templates)) or "its inputs changed"
 
 
-def differences(before: Inputs, now: Inputs, parent: Item | None) -> list[str]:
-    """Every input that is not what it was, in words."""
+def changed_templates(before: Mapping[str, str], now: Mapping[str, str]) -> list[str] | None:
+    """The templates that are not what they were; None where nobody knows."""
+    return (
+        [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)] if before else None
+    )
+
+
+def differences(before: Inputs, now: Inputs, parent: Item | None, templates: Sequence[str] | None = None) -> list[str]:
+    """Every input that is not what it was, in words; `templates` are those that changed, if that is known."""
     found = []
     if before.dockerfile != now.dockerfile:
-        found.append("the Dockerfile changed")
+        found.append(f"the Dockerfile changed{_by(templates)}")
     if before.context != now.context:
         found.append("its bootstrap changed" if parent else "the emulator changed")
     for reference in sorted(before.upstreams.keys() | now.upstreams.keys()):
@@ -127,6 +136,14 @@ def differences(before: Inputs, now: Inputs, parent: Item | None) -> list[str]:
     elif before.epoch != now.epoch:
         found.append("the lock's date moved")
     return found
+
+
+def _by(templates: Sequence[str] | None) -> str:
+    if templates is None:
+        return ""
+    return (
+        f" by {', '.join(f'templates/{name}' for name in templates)}" if templates else " by its tables in the matrix"
+    )
 
 
 def short(digest: str) -> str:

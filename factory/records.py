@@ -85,6 +85,8 @@ class Record:
     size: int
     layers: tuple[Layer, ...] = ()
     """What its own Dockerfile added, unpacked; what its parent has is in the parent's record."""
+    templates: dict[str, str] = field(default_factory=dict)
+    """Fingerprints of the templates that its Dockerfile was rendered from, so that it can be told which one changed."""
     packages: tuple[str, ...] = ()
     package_sizes: dict[str, int] = field(default_factory=dict)
     """By name, of the packages that are an extra's."""

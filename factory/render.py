@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -58,9 +59,18 @@ class Renderer:
             UsageError: a template is missing or broken, or names what there is not.
         """
         if image.stem not in self._rendered:
-            kind = f"{'base-' if image.runtime is None else ''}{image.variant}.Dockerfile.j2"
-            self._rendered[image.stem] = _tidy(_render(self._templates, kind, self._context(image)))
+            self._rendered[image.stem] = _tidy(_render(self._templates, _kind(image), self._context(image)))
         return self._rendered[image.stem]
+
+    def templates(self, image: Image) -> dict[str, str]:
+        """The templates that an image's Dockerfile is rendered from, each with a fingerprint of its text."""
+        shared = (file for file in self._templates.glob("*.j2") if not file.name.endswith(".Dockerfile.j2"))
+        part = self._templates / "families" / f"{image.family}.{image.variant}.j2"
+        files = [self._templates / _kind(image), *shared, *([part] if part.is_file() else [])]
+        return {
+            str(file.relative_to(self._templates)): hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+            for file in sorted(files)
+        }
 
     def all(self) -> dict[str, str]:
         """Every Dockerfile of the matrix, by image name without architecture."""
@@ -175,6 +185,11 @@ class Renderer:
     def _runtime(self, image: Image) -> Runtime:
         assert image.runtime is not None
         return self._matrix.runtimes[image.runtime]
+
+
+def _kind(image: Image) -> str:
+    """The template that an image's Dockerfile begins with."""
+    return f"{'base-' if image.runtime is None else ''}{image.variant}.Dockerfile.j2"
 
 
 def _render(templates: Path, name: str, context: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -87,7 +88,14 @@ class Session:
 
         images = with_ancestors(self.named)
         standard = Standard(self.tests_key, self.today, self.options.max_age, self.options.locked)
-        return {item.image: item for item in stale(images, self.inputs_of, self.published, standard)}
+        published = {image: self._with_record(image, there) for image, there in self.published.items()}
+        return {item.image: item for item in stale(images, self.inputs_of, published, standard)}
+
+    def _with_record(self, image: Image, there: Published | None) -> Published | None:
+        """What is published, with its record where that helps to say what changed: else it is spared the registry."""
+        if there is None or there.inputs_key == self.inputs_of(image).key:
+            return there
+        return replace(there, record=self.reader.record(there))
 
     @cached_property
     def published(self) -> dict[Image, Published | None]:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from factory.images import Image
 from factory.keys import Inputs, InputsOf
-from factory.plan import Action, Item, blocked, differences
+from factory.plan import Action, Item, blocked, changed_templates, differences
 from factory.published import Published
 
 
@@ -33,12 +33,13 @@ def stale(
     for image in images:
         parent = items.get(image.parent) if image.parent else None
         items[image] = blocked(image, inputs_of, parent, standard.locked) or _item(
-            image, inputs_of(image), published[image], parent, standard
+            image, inputs_of, published[image], parent, standard
         )
     return list(items.values())
 
 
-def _item(image: Image, inputs: Inputs, there: Published | None, parent: Item | None, standard: Standard) -> Item:
+def _item(image: Image, inputs_of: InputsOf, there: Published | None, parent: Item | None, standard: Standard) -> Item:
+    inputs = inputs_of(image)
     if there is None:
         return Item(image, Action.BUILD, "not published")
     if there.manifest.is_index:
@@ -46,7 +47,8 @@ def _item(image: Image, inputs: Inputs, there: Published | None, parent: Item | 
     if there.inputs_key is None:
         return Item(image, Action.BUILD, "what is published has no label of ours")
     if there.inputs_key != inputs.key:
-        return Item(image, Action.BUILD, _why(there, inputs, parent))
+        known = changed_templates(there.record.templates if there.record else {}, inputs_of.templates(image))
+        return Item(image, Action.BUILD, _why(there, inputs, parent, known))
     if parent and parent.fresh:
         return Item(image, Action.BUILD, f"its parent {parent.image.name} is rebuilt", fresh=True)
     if age := _too_old(there.day, standard):
@@ -57,10 +59,10 @@ def _item(image: Image, inputs: Inputs, there: Published | None, parent: Item | 
     return Item(image, Action.SKIP, "nothing changed")
 
 
-def _why(there: Published, inputs: Inputs, parent: Item | None) -> str:
+def _why(there: Published, inputs: Inputs, parent: Item | None, templates: Sequence[str] | None) -> str:
     if there.inputs is None:
         return "its inputs changed; what they were, its labels do not tell"
-    return "; ".join(differences(there.inputs, inputs, parent)) or "its inputs changed"
+    return "; ".join(differences(there.inputs, inputs, parent, templates)) or "its inputs changed"
 
 
 def _too_old(day: date | None, standard: Standard) -> str | None:

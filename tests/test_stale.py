@@ -120,6 +120,26 @@ def test_a_changed_dockerfile_is_told(full: Shelf) -> None:
     assert full.plan(RUN, inputs=inputs_of(other, full_lock(other)))[RUN.name].reason == "the Dockerfile changed"
 
 
+def test_the_template_that_changed_it_is_named(full: Shelf) -> None:
+    other = small_with(('handler = "index.handler"', 'handler = "main.handler"'))
+    inputs = inputs_of(other, full_lock(other))
+    there = full.reader.read([RUN])[RUN]
+    assert there
+    known = full.reader.record(there)
+    assert known
+
+    def reason(templates: dict[str, str]) -> str:
+        published = {RUN: replace(there, record=replace(known, templates=templates)), BASE: None}
+        return stale([RUN], inputs, published, Standard(lambda _: "tests", TODAY))[0].reason  # type: ignore[arg-type]
+
+    now = inputs.templates(RUN)
+    assert {"run.Dockerfile.j2", "blocks.j2", "families/node.run.j2"} <= now.keys()
+    assert not {"build.Dockerfile.j2", "families/node.build.j2", "families/python.run.j2"} & now.keys()
+    assert reason({}) == "the Dockerfile changed"
+    assert reason(now) == "the Dockerfile changed by its tables in the matrix"
+    assert reason({**now, "blocks.j2": "another"}) == "the Dockerfile changed by templates/blocks.j2"
+
+
 def test_a_changed_smoke_test_asks_for_a_test_alone(full: Shelf) -> None:
     item = full.plan(RUN, tests="other")[RUN.name]
     assert (item.action, item.reason) == (Action.TEST, "the smoke test changed")
