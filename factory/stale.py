@@ -47,8 +47,8 @@ def _item(image: Image, inputs_of: InputsOf, there: Published | None, parent: It
     if there.inputs_key is None:
         return Item(image, Action.BUILD, "what is published has no label of ours")
     if there.inputs_key != inputs.key:
-        known = changed_templates(there.record.templates if there.record else {}, inputs_of.templates(image))
-        return Item(image, Action.BUILD, _why(there, inputs, parent, known))
+        moved = changed_templates(there.record.templates if there.record else {}, inputs_of.templates(image))
+        return Item(image, Action.BUILD, _why(there, inputs, parent, moved))
     if parent and parent.fresh:
         return Item(image, Action.BUILD, f"its parent {parent.image.name} is rebuilt", fresh=True)
     if age := _too_old(there.day, standard):
