@@ -118,7 +118,10 @@ class Records:
     def __init__(self, build_dir: Path) -> None:
         self._folder = build_dir / "records"
         self.damaged: list[Path] = []
-        self._by_digest = {record.digest: record for record in self._read()}
+        self._by_digest: dict[str, Record] = {}
+        self._by_name: dict[str, dict[str, Record]] = {}
+        for record in self._read():
+            self._know(record)
 
     def __iter__(self) -> Iterator[Record]:
         return iter(sorted(self._by_digest.values(), key=lambda record: record.built))
@@ -129,11 +132,11 @@ class Records:
 
     def latest(self, name: str) -> Record | None:
         """The youngest record of an image name."""
-        return next((record for record in reversed(list(self)) if record.name == name), None)
+        return max(self._by_name.get(name, {}).values(), key=lambda record: record.built, default=None)
 
     def save(self, record: Record) -> Record:
         """Writes a record, whole or not at all."""
-        self._by_digest[record.digest] = record
+        self._know(record)
         write_text(self._file(record.digest), json.dumps({"format": _FORMAT, **asdict(record)}, indent=1) + "\n")
         return record
 
@@ -141,8 +144,12 @@ class Records:
         """Reads one record again, which another run may have written meanwhile."""
         record = self._parse(self._file(digest))
         if record:
-            self._by_digest[digest] = record
+            self._know(record)
         return record
+
+    def _know(self, record: Record) -> None:
+        self._by_digest[record.digest] = record
+        self._by_name.setdefault(record.name, {})[record.digest] = record
 
     def _file(self, digest: str) -> Path:
         return self._folder / f"{digest.replace(':', '-')}.json"
