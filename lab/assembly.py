@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from lab import archives, demands, fetch, images, index, layers, rootfs, rpms, tools
-from lab.catalogue import BASES, Base, versions
+from lab.catalogue import BASES, LAMBDA_NAMES, Base, versions
 from lab.debian import SUITES, Apt, Suite
 from lab.errors import LabError
 from lab.images import Target
@@ -25,6 +25,7 @@ from lab.store import Once, Store, say, sources
 HOST = "amd64"
 """The architecture of the programs that assemble; every stand-in of another one is made by cross means."""
 COMMON = ("layers.py", "debian.py", "catalogue.py", "settings.py", "files/base")
+DEBIAN_NAMES = {ours: name for name, ours in LAMBDA_NAMES.items()}
 LANGUAGES = (*COMMON, "language.py", "elf.py", "standin.py", "tools.py", "bytecode.py")
 """The code that all languages share."""
 
@@ -67,9 +68,16 @@ class Assembly:
 
     def _files(self, repositories: set[str], architectures: Iterable[str]) -> None:
         """What the extras take from the web: stand-ins of archives, a package index."""
+        used = demands.used(repositories)
         for archive in demands.archives():
-            code = sources("archives.py", "standin.py")
-            made = self.store.step("archive", [asdict(archive), code], partial(archives.stand_in, archive))
+            maker = _maker(archive)
+            if maker is None:
+                code = sources("archives.py", "standin.py")
+                made = self.store.step("archive", [asdict(archive), code], partial(archives.stand_in, archive))
+            elif archive.extra in used:
+                made = self._archive(archive, *maker)
+            else:
+                continue  # it would take long, and nobody asks for it
             archives.publish(self.settings, archive.name, made / "archive")
         index.write_configuration(archives.pip_configuration(self.settings), self.settings.port + 1)
         self._in_parallel(
@@ -80,6 +88,20 @@ class Assembly:
                 for architecture in architectures
             ]
         )
+
+    def _archive(self, archive: demands.Archive, language: Language, needs: Needs) -> Path:
+        """An archive with what a language has for it; its programs run on all bases, so the oldest is named."""
+        architecture = DEBIAN_NAMES.get(archive.architecture, HOST)
+        tag = f"archive-{archive.extra}-{architecture}"
+
+        def make(out: Path) -> None:
+            fill = partial(language.fill_archive, archive=archive)
+            self._fill(out, fill, language, needs, BASES["al1"], architecture, {}, None)
+            archives.pack(out / "tree", out / "archive", archive.format)
+            shutil.rmtree(out / "tree")
+
+        code = sources("archives.py", *language.sources(), *LANGUAGES)
+        return self.store.step(tag, [asdict(archive), language.pins.identity(needs), code], make)
 
     def _wheels(self, requirement: str, python: str, architecture: str) -> None:
         name = f"wheels-{requirement}-{python}-{architecture}"
@@ -178,21 +200,35 @@ class Assembly:
         def make(out: Path) -> None:
             for suite, names in debs.items():
                 self._fetched(suites[suite], names)
-            fetch.npm(needs.npm, language.pins.npm, self.downloads / "npm")
-            kit = Kit(
-                base=base, architecture=architecture, runtime=runtime, needs=needs, pins=language.pins, suites=suites,
-                tree=out / "tree", work=out / "work", files=LAB / "files" / language.name, downloads=self.downloads,
-                tools=self.tools, step=self.store.step, in_base=partial(self._in_base, base, architecture, suites),
-            )  # fmt: skip
-            kit.tree.mkdir()
-            kit.work.mkdir()
-            fill(kit)
-            shutil.rmtree(kit.work)
+            self._fill(out, fill, language, needs, base, architecture, suites, runtime)
 
         identity = [suites[suite].identity(names) for suite, names in sorted(debs.items())]
         table = dict(runtime.parts) if runtime else {}
         code = sources(*language.sources(), *LANGUAGES)
         self._layer(name, architecture, [base.name, table, identity, language.pins.identity(needs), code], make)
+
+    def _fill(
+        self,
+        out: Path,
+        fill: Callable[[Kit], None],
+        language: Language,
+        needs: Needs,
+        base: Base,
+        architecture: str,
+        suites: Mapping[str, Suite],
+        runtime: Runtime | None,
+    ) -> None:
+        """Let a language fill out/tree."""
+        fetch.npm(needs.npm, language.pins.npm, self.downloads / "npm")
+        kit = Kit(
+            base=base, architecture=architecture, runtime=runtime, needs=needs, pins=language.pins, suites=suites,
+            tree=out / "tree", work=out / "work", files=LAB / "files" / language.name, downloads=self.downloads,
+            tools=self.tools, step=self.store.step, in_base=partial(self._in_base, base, architecture, suites),
+        )  # fmt: skip
+        kit.tree.mkdir()
+        kit.work.mkdir()
+        fill(kit)
+        shutil.rmtree(kit.work)
 
     def _suites(self, group: str, needs: Needs, architecture: str) -> Mapping[str, Suite]:
         """The resolved packages of a layer, by suite."""
@@ -246,6 +282,12 @@ class Assembly:
                 for future in futures:
                     future.cancel()
                 raise
+
+
+def _maker(archive: demands.Archive) -> tuple[Language, Needs] | None:
+    """The language that makes an archive, with what it needs for it; None where all there is is a stand-in."""
+    asked = ((language, language.archive_needs(archive)) for language in languages())
+    return next(((language, needs) for language, needs in asked if needs is not None), None)
 
 
 def _additions(base: Base, architecture: str) -> list[tuple[Language, Needs]]:

@@ -19,13 +19,16 @@ FORMATS = {".tar.gz": "tar.gz", ".tgz": "tar.gz", ".tar.xz": "tar.xz", ".txz": "
 
 @dataclass(frozen=True)
 class Archive:
-    """An extra's archive for an architecture; `programs` are the paths in it that the extra links to."""
+    """An extra's archive for an architecture; `programs` are the paths in it that the extra's commands start."""
 
     extra: str
     url: str
     format: str
     programs: tuple[str, ...]
     strip: int
+    version: str = ""
+    architecture: str = "any"
+    """Lambda's name, or any."""
 
     @property
     def name(self) -> str:
@@ -47,7 +50,7 @@ def identity() -> str:
     return json.dumps([_matrix().get(key) for key in ("extras", "families", "bases")], sort_keys=True, default=str)
 
 
-def _used(repositories: Collection[str]) -> set[str]:
+def used(repositories: Collection[str]) -> set[str]:
     """The extras of the bases, and of the families whose images these repositories hold, with what those need."""
     families = [
         name for name, family in _matrix().get("families", {}).items()
@@ -57,14 +60,14 @@ def _used(repositories: Collection[str]) -> set[str]:
     tables += [runtime for runtime in _matrix().get("runtimes", {}).values() if runtime.get("family") in families]
     named = {name for table in tables for key in ("extras", "run_extras") for name in table.get(key, ())}
     patterns = {re.sub(r"\{\w+\}", "*", name) for name in named}
-    used = {extra for extra in _extras() if any(fnmatch.fnmatchcase(extra, pattern) for pattern in patterns)}
-    return used | {needed for extra in used for needed in _extras()[extra].get("needs", ())}
+    found = {extra for extra in _extras() if any(fnmatch.fnmatchcase(extra, pattern) for pattern in patterns)}
+    return found | {needed for extra in found for needed in _extras()[extra].get("needs", ())}
 
 
 def requirements(repositories: Collection[str]) -> dict[str, set[str]]:
     """The Python packages that pip or pipx install, for images of these repositories, each with its bases."""
     found: dict[str, set[str]] = {}
-    for extra in (_extras()[name] for name in sorted(_used(repositories))):
+    for extra in (_extras()[name] for name in sorted(used(repositories))):
         for kind in ("pip", "pipx"):
             for base, requirement in extra.get(kind, {}).items():
                 found.setdefault(requirement, set()).add(base)
@@ -78,12 +81,21 @@ def archives() -> list[Archive]:
             name,
             (url := source["url"].format_map({"version": extra.get("version", "")})),
             str(extra.get("format") or next((kind for end, kind in FORMATS.items() if url.endswith(end)), "zip")),
-            tuple(extra.get("links", ())),
+            _programs(extra),
             int(extra.get("strip", 0)),
+            str(extra.get("version", "")),
+            architecture,
         )
         for name, extra in _extras().items()
-        for source in extra.get("archive", {}).values()
+        for architecture, source in extra.get("archive", {}).items()
     ]
+
+
+def _programs(extra: dict[str, Any]) -> tuple[str, ...]:
+    """What is linked to, and what commands end with: `dotnet /usr/local/tools/tool.dll`."""
+    started = [command.split()[-1] for command in extra.get("commands", {}).values()]
+    inside = f"{extra.get('into')}/"
+    return (*extra.get("links", ()), *(path.removeprefix(inside) for path in started if path.startswith(inside)))
 
 
 def hosts() -> list[str]:

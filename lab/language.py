@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from lab import elf, fetch, standin
 from lab.catalogue import BASES, Base
 from lab.debian import NEVER, Suite, merge_usr
+from lab.demands import Archive
 from lab.errors import LabError
 from lab.settings import LAB
 
@@ -248,6 +249,14 @@ class Language(ABC):
     def add_to_base(self, kit: Kit) -> None:
         """Make a layer that all images of a base have, as AL1's /usr/bin/python2.7."""
         raise NotImplementedError(f"{self.name} has needs for {kit.base.name}, and no add_to_base")
+
+    def archive_needs(self, archive: Archive) -> Needs | None:
+        """The packages that an extra's archive is made of; None where this language does not make it."""
+        return None
+
+    def fill_archive(self, kit: Kit, archive: Archive) -> None:
+        """Make kit.tree hold what an extra's archive holds."""
+        raise NotImplementedError(f"{self.name} has needs for {archive.extra}, and no fill_archive")
 
     def sources(self) -> list[str]:
         """The code and files that the layers are made with, as paths in `lab/`."""

@@ -7,14 +7,18 @@ import shutil
 import socket
 import subprocess
 import threading
+import zipfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import requests
 
 from lab import archives, cli, demands, elf, images, index, standin
 from lab.archives import FileServer
+from lab.catalogue import BASES
 from lab.errors import LabError
+from lab.language import Kit
 from lab.languages import languages
 from lab.layers import Layer
 from lab.settings import Settings
@@ -51,6 +55,51 @@ def test_every_package_that_a_runtime_needs_is_pinned() -> None:
             for architecture in runtime.architectures:
                 if not runtime.stand_in(architecture):
                     language.pins.identity(language.needs(runtime, architecture))
+
+
+def test_every_package_that_an_archive_needs_is_pinned() -> None:
+    made = set()
+    for language in languages():
+        for archive in demands.archives():
+            needs = language.archive_needs(archive)
+            if needs is not None:
+                language.pins.identity(needs)
+                made.add((archive.extra, archive.architecture))
+    assert {("go", "x86_64"), ("go", "arm64"), ("dotnet-sdk-2.0", "x86_64"), ("dotnet-sdk-8", "x86_64")} <= made
+    assert not {("dotnet-sdk-6", "x86_64"), ("dotnet-sdk-8", "arm64")} & made
+
+
+def test_go_of_the_module_proxy_becomes_what_its_archive_holds(tmp_path: Path) -> None:
+    language = next(language for language in languages() if language.name == "go")
+    (archive,) = (found for found in demands.archives() if (found.extra, found.architecture) == ("go", "x86_64"))
+    needs = language.archive_needs(archive)
+    assert needs is not None
+    (name,) = needs.go
+    for folder in ("tree", "work", "downloads/go"):
+        (tmp_path / folder).mkdir(parents=True)
+    with zipfile.ZipFile(tmp_path / "downloads/go" / f"{name.replace('/', '_')}.zip", "w") as module:
+        for path in ("bin/go", "pkg/tool/linux_amd64/link", "src/_go.mod", "VERSION"):
+            module.writestr(f"{name}/{path}", path)
+    kit = Kit(
+        base=BASES["al1"], architecture="amd64", needs=needs, pins=language.pins, suites={}, tree=tmp_path / "tree",
+        work=tmp_path / "work", files=tmp_path, downloads=tmp_path / "downloads", tools=Mock(), step=Mock(),
+        in_base=set,
+    )  # fmt: skip
+    language.fill_archive(kit, archive)
+    files = {
+        str(path.relative_to(tmp_path / "tree/go")): path for path in (tmp_path / "tree").rglob("*") if path.is_file()
+    }
+    assert set(files) == {"bin/go", "pkg/tool/linux_amd64/link", "src/go.mod", "VERSION"}
+    assert {name for name, path in files.items() if path.stat().st_mode & 0o111} == {
+        "bin/go",
+        "pkg/tool/linux_amd64/link",
+    }
+
+
+def test_what_a_command_of_an_extra_starts_is_in_its_stand_in() -> None:
+    programs = {archive.extra: archive.programs for archive in demands.archives()}
+    assert programs["lambda-tools-7"] == ("tools/net8.0/any/dotnet-lambda.dll",)
+    assert programs["maven"] == ("bin/mvn",)
 
 
 def test_a_stand_in_tells_what_it_stands_in_for_and_fails(tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ import json
 import shutil
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from lab.language import Kit, Language, Needs, Runtime
+from lab.demands import Archive
+from lab.language import Debs, Kit, Language, Needs, Runtime
 from lab.settings import LAB
 from lab.store import sources
 
@@ -65,16 +66,21 @@ def frameworks(*versions: str, npm: tuple[str, ...] = ()) -> Needs:
 
 
 class DotNet(Language):
-    """`parts`: framework is a version in FRAMEWORKS."""
+    """`parts`: framework is a version in FRAMEWORKS; libraries are what it needs and no base has, by Debian package."""
 
     def needs(self, runtime: Runtime, architecture: str) -> Needs:
         """The framework, the program that starts it, and what the client is compiled against."""
         version = runtime.parts["framework"]
-        return frameworks(version, _starter(version), OLDEST)
+        debs = tuple(Debs(runtime.base.suite, (package,)) for package in runtime.parts.get("libraries", ()))
+        return replace(frameworks(version, _starter(version), OLDEST), debs=debs)
 
     def lang(self, kit: Kit) -> None:
         """`dotnet` with one shared framework."""
         install(kit, kit.parts["framework"], kit.tree / "var/lang/bin")
+        for names in kit.parts.get("libraries", {}).values():
+            for name in names:
+                (kit.tree / "var/lang/lib").mkdir(exist_ok=True)
+                shutil.copy(kit.debian() / "usr/lib/x86_64-linux-gnu" / name, kit.tree / "var/lang/lib")
 
     def client(self, kit: Kit) -> None:
         """The bootstrap that this project has for .NET Core 2.0, in the place of AWS's."""
@@ -88,6 +94,29 @@ class DotNet(Language):
     def programs(self, runtime: Runtime) -> Iterable[str]:
         """What a stand-in has."""
         return ("bin/dotnet",)
+
+    def archive_needs(self, archive: Archive) -> Needs | None:
+        """The SDKs of the runtimes that there are: x86_64's, what runs on arm64 here is no .NET."""
+        version = self._sdk(archive)
+        return frameworks(version, COMPILING, HOST, OLDEST, npm=(ROSLYN,)) if version else None
+
+    def fill_archive(self, kit: Kit, archive: Archive) -> None:
+        """`dotnet` with the framework of the runtime and the one that the compiler runs on, and the compiler."""
+        own = self._sdk(archive)
+        install(kit, COMPILING, kit.tree)
+        if own != COMPILING:
+            framework(kit, own, kit.tree)
+        inputs = [ROSLYN, list(FRAMEWORKS[OLDEST].pypi), sources(*self.sources())]
+        made = kit.step("dotnet-sdk", inputs, partial(_sdk, kit))
+        shutil.copytree(made, kit.tree / "sdk" / archive.version, ignore=shutil.ignore_patterns("*.log"))
+
+    def _sdk(self, archive: Archive) -> str:
+        """The framework that an SDK is for; empty for other archives, and where there is none."""
+        name, _, version = archive.extra.rpartition("-")
+        if name != "dotnet-sdk" or archive.architecture != "x86_64":
+            return ""
+        known = [runtime.parts.get("framework", "") for runtime in self.runtimes]
+        return next((framework for framework in known if f"{framework}.".startswith(f"{version}.")), "")
 
     def sources(self) -> list[str]:
         """The client's sources too."""
@@ -209,3 +238,18 @@ def _client(kit: Kit, out: Path) -> None:
     compile_with_mono(kit, out / "Amazon.Lambda.Core.dll", "library", references, kit.files / "core")
     options = {"framework": {"name": "Microsoft.NETCore.App", "version": OLDEST}}
     (out / "bootstrap.runtimeconfig.json").write_text(json.dumps({"runtimeOptions": options}))
+
+
+def _sdk(kit: Kit, out: Path) -> None:
+    """What `dotnet build` and `dotnet publish` start: Roslyn, with a program around it."""
+    package = kit.work / "roslyn"
+    kit.npm(ROSLYN, package)
+    parts = [package / f"{name}.dll" for name in ROSLYN_PARTS]
+    older = assemblies(framework(kit, OLDEST, kit.work / "oldest"))
+    references = [path for path in older if path.stem not in ROSLYN_PARTS] + parts
+    compile_with_mono(kit, out / "dotnet.dll", "exe", references, kit.files / "sdk")
+    for path in parts:
+        shutil.copy(path, out)
+    framework_of_it = {"name": "Microsoft.NETCore.App", "version": COMPILING}
+    options = {"framework": framework_of_it, "configProperties": {"System.Globalization.Invariant": True}}
+    (out / "dotnet.runtimeconfig.json").write_text(json.dumps({"runtimeOptions": options}))

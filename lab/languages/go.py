@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import zipfile
+
+from lab.demands import Archive
 from lab.language import Kit, Language, Needs, Runtime
 
 
@@ -19,3 +23,26 @@ class Go(Language):
     def client(self, kit: Kit) -> None:
         """A bootstrap that fails if anybody starts it: AWS's, in its place, would wait for Lambda's own agent."""
         kit.install("bootstrap", "var/runtime/bootstrap", 0o755)
+
+    def archive_needs(self, archive: Archive) -> Needs | None:
+        """Go itself, as the Go command downloads it."""
+        return Needs(go=(_toolchain(archive),)) if archive.extra == "go" else None
+
+    def fill_archive(self, kit: Kit, archive: Archive) -> None:
+        """The same files as in Go's own archive, from a zip that has neither modes nor modules within the module."""
+        name = _toolchain(archive)
+        with zipfile.ZipFile(kit.go(name)) as module:
+            module.extractall(kit.work)
+        target = kit.tree / "go"
+        shutil.move(kit.work / name, target)
+        for path in target.rglob("_go.mod"):
+            path.rename(path.with_name("go.mod"))
+        for folder in ("bin", "pkg/tool"):
+            for path in (target / folder).rglob("*"):
+                path.chmod(0o755)
+
+
+def _toolchain(archive: Archive) -> str:
+    """The module that holds Go for an architecture."""
+    architecture = {"x86_64": "amd64", "arm64": "arm64"}[archive.architecture]
+    return f"golang.org/toolchain@v0.0.1-go{archive.version}.linux-{architecture}"
