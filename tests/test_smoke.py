@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -10,7 +11,10 @@ from factory.errors import UsageError
 from factory.images import expand
 from factory.matrix import Variant
 from factory.smoke import recipe as recipes
+from factory.smoke import subject as subjects
+from factory.smoke.functions import function_check
 from factory.smoke.recipe import FOLDER, Recipe, companions, recipe
+from factory.smoke.subject import CheckSkippedError, Subject
 from tests.support import image, names, real, small
 
 MAIN = '[functions.function]\nmain = true\nhandler = "index.handler"\n'
@@ -89,6 +93,18 @@ def test_a_run_image_is_tested_with_the_build_image_that_compiles_for_it(
 def test_a_build_image_is_tested_with_its_run_image_and_a_base_alone() -> None:
     assert companions(small(), image("build-nodejs22.x-arm64")) == (image("nodejs22.x-arm64"),)
     assert companions(small(), image("build-al2023-arm64")) == ()
+
+
+def test_what_this_machine_cannot_prepare_is_skipped_with_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = "'echo \"no compiler for $ARCHITECTURE\"; exit 77'"
+    found = _recipe(tmp_path, _function(proves='"build"', compile='"make"', prepare=prepare), "own")
+    monkeypatch.setattr(subjects, "FOLDER", tmp_path)
+    built = image("build-nodejs22.x-arm64")
+    subject = Subject(small(), built, Mock(), Mock(), Mock(), tmp_path, found, digests={built: "sha256:0"})
+    with pytest.raises(CheckSkippedError, match=r"^no compiler for arm64$"):
+        function_check("own", found.functions["own"])(subject)
 
 
 @pytest.mark.parametrize(

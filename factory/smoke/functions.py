@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,12 +17,14 @@ from typing import Any
 
 from factory.files import exclusive
 from factory.keys import local_name
-from factory.matrix import Variant
+from factory.matrix import Architecture, Variant
 from factory.smoke.container import LONG, Mounts, Outcome
 from factory.smoke.recipe import Command, Function, Invocation, compiler, hash_folder
 from factory.smoke.subject import Check, CheckFailedError, CheckSkippedError, Subject, expect
 
 _SHELL = ("/bin/bash", "-euc")
+_SKIPPED = 77
+"""The status by which a preparation says that this machine cannot; automake's tests say it so."""
 
 
 def function_check(name: str, function: Function) -> Check:
@@ -77,7 +80,10 @@ def task_of(subject: Subject, name: str, function: Function) -> Path:
 def _compile(subject: Subject, function: Function, platform: str, digest: str, source: Path, target: Path) -> None:
     with writable_copy(source, target.parent) as folder:
         if function.prepare:
-            expect("it is prepared", (prepared := _prepare(function.prepare, folder)).status == 0, prepared)
+            prepared = _prepare(function.prepare, folder, subject.image.architecture)
+            if prepared.status == _SKIPPED:
+                raise CheckSkippedError(prepared.stdout.strip() or "this machine cannot prepare it")
+            expect("it is prepared", prepared.status == 0, prepared)
         builder = replace(subject.runner(), digest=digest, platform=platform, mounts=Mounts(folder, writable=True))
         entrypoint, option = _SHELL
         script = f"cd /var/task\n{function.compile}\nchmod -R a+rX /var/task"
@@ -86,10 +92,11 @@ def _compile(subject: Subject, function: Function, platform: str, digest: str, s
         folder.rename(target)
 
 
-def _prepare(script: str, folder: Path) -> Outcome:
+def _prepare(script: str, folder: Path, architecture: Architecture) -> Outcome:
     """Runs on this machine, which reaches the package indexes that its own settings name."""
     words = ["bash", "-euc", script]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=LONG)
+    environment = {**os.environ, "ARCHITECTURE": architecture}
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=LONG)
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
