@@ -44,6 +44,7 @@ class Assembly:
         self.tools = Once(self._tools)
         self.built: dict[tuple[str, str], Layer] = {}
         self.failed: dict[str, LabError] = {}
+        self.wanted: list[Runtime] = []
 
     def run(self, targets: Sequence[Target], *, prune_all: bool) -> None:
         """Assemble and push the targets, x86_64 first: it is what people wait for. A runtime that fails fails alone.
@@ -51,6 +52,7 @@ class Assembly:
         Raises:
             LabError: some failed; the others are in the registry.
         """
+        self.wanted = [target.runtime for target in targets if target.runtime]
         for architecture in ("amd64", "arm64"):
             mine = [target for target in targets if architecture in target.architectures]
             bases = {target.base.name: target.base for target in mine}.values()
@@ -95,9 +97,16 @@ class Assembly:
         tag = f"archive-{archive.extra}-{architecture}"
 
         def make(out: Path) -> None:
-            fill = partial(language.fill_archive, archive=archive)
+            whole: list[Path | None] = []
+
+            def fill(kit: Kit) -> None:
+                whole.append(language.fill_archive(kit, archive))
+
             self._fill(out, fill, language, needs, BASES["al1"], architecture, {}, None)
-            archives.pack(out / "tree", out / "archive", archive.format)
+            if whole[0]:
+                shutil.copyfile(whole[0], out / "archive")
+            else:
+                archives.pack(out / "tree", out / "archive", archive.format)
             shutil.rmtree(out / "tree")
 
         code = sources("archives.py", *language.sources(), *LANGUAGES)
@@ -139,7 +148,7 @@ class Assembly:
         added = [
             partial(self._language_layer, f"base-{base.name}-{language.name}", language, needs, base, architecture,
                     language.add_to_base)
-            for language, needs in _additions(base, architecture)
+            for language, needs in self.additions(base, architecture)
         ]  # fmt: skip
         return [partial(self._repository, base, architecture), partial(self._rootfs, base, architecture), *added]
 
@@ -166,6 +175,21 @@ class Assembly:
 
         inputs = [base.name, [suite.identity(real.debs) for real in reals], code, pins]
         self._layer(f"repository-{base.name}", architecture, inputs, make, level=1)
+
+    def additions(self, base: Base, architecture: str) -> list[tuple[Language, Needs]]:
+        """The languages that add a layer to a base, with what they need for it.
+
+        What only some runtimes need takes its time only where one of them is, or was, assembled.
+        """
+        added = []
+        for language in languages():
+            needs, users = language.base_needs(base, architecture), language.base_is_for(base)
+            if needs is not None and (users is None or any(self._in_lab(runtime) for runtime in users)):
+                added.append((language, needs))
+        return added
+
+    def _in_lab(self, runtime: Runtime) -> bool:
+        return runtime in self.wanted or bool(self.client.digest(f"lambda/{runtime.family}", runtime.version))
 
     # --- languages
 
@@ -263,7 +287,7 @@ class Assembly:
     def _push(self, target: Target, architecture: str) -> None:
         base, runtime = target.base, target.runtime
         names = [f"base-{base.name}", f"repository-{base.name}"]
-        names += [f"base-{base.name}-{language.name}" for language, _ in _additions(base, architecture)]
+        names += [f"base-{base.name}-{language.name}" for language, _ in self.additions(base, architecture)]
         names += [f"{runtime.name}-{part}" for part in _parts(runtime)] if runtime else []
         images.push(self.client, target, architecture, [self.built[name, architecture] for name in names])
         if not target.single and (architecture == "arm64" or not self.client.digest(target.repository, target.tag)):
@@ -288,12 +312,6 @@ def _maker(archive: demands.Archive) -> tuple[Language, Needs] | None:
     """The language that makes an archive, with what it needs for it; None where all there is is a stand-in."""
     asked = ((language, language.archive_needs(archive)) for language in languages())
     return next(((language, needs) for language, needs in asked if needs is not None), None)
-
-
-def _additions(base: Base, architecture: str) -> list[tuple[Language, Needs]]:
-    """The languages that add a layer to a base, with what they need for it."""
-    asked = [(language, language.base_needs(base, architecture)) for language in languages()]
-    return [(language, needs) for language, needs in asked if needs is not None]
 
 
 def _both(lang: Callable[[Kit], None], client: Callable[[Kit], None]) -> Callable[[Kit], None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tomllib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -246,6 +246,10 @@ class Language(ABC):
         """The packages of what this language adds to a base; None where it adds nothing."""
         return None
 
+    def base_is_for(self, base: Base) -> Sequence[Runtime] | None:
+        """The runtimes without which a base does not get what this language adds; None where it always does."""
+        return None
+
     def add_to_base(self, kit: Kit) -> None:
         """Make a layer that all images of a base have, as AL1's /usr/bin/python2.7."""
         raise NotImplementedError(f"{self.name} has needs for {kit.base.name}, and no add_to_base")
@@ -254,8 +258,8 @@ class Language(ABC):
         """The packages that an extra's archive is made of; None where this language does not make it."""
         return None
 
-    def fill_archive(self, kit: Kit, archive: Archive) -> None:
-        """Make kit.tree hold what an extra's archive holds."""
+    def fill_archive(self, kit: Kit, archive: Archive) -> Path | None:
+        """Make kit.tree hold what an extra's archive holds, or return the archive itself where a registry has it."""
         raise NotImplementedError(f"{self.name} has needs for {archive.extra}, and no fill_archive")
 
     def sources(self) -> list[str]:

@@ -16,9 +16,10 @@ import requests
 
 from lab import archives, cli, demands, elf, images, index, standin
 from lab.archives import FileServer
+from lab.assembly import Assembly
 from lab.catalogue import BASES
 from lab.errors import LabError
-from lab.language import Kit
+from lab.language import Kit, Needs
 from lab.languages import languages
 from lab.layers import Layer
 from lab.settings import Settings
@@ -94,6 +95,31 @@ def test_go_of_the_module_proxy_becomes_what_its_archive_holds(tmp_path: Path) -
         "bin/go",
         "pkg/tool/linux_amd64/link",
     }
+
+
+def test_maven_is_served_as_it_is(tmp_path: Path) -> None:
+    language = next(language for language in languages() if language.name == "java")
+    (archive,) = (found for found in demands.archives() if found.extra == "maven")
+    assert language.archive_needs(archive) == Needs(maven=("org.apache.maven:apache-maven:3.9.16:tar.gz:bin",))
+    kit = Mock(maven=lambda name: tmp_path / name)
+    assert language.fill_archive(kit, archive) == tmp_path / "org.apache.maven:apache-maven:3.9.16:tar.gz:bin"
+
+
+def test_a_base_has_the_compiler_of_java_8_where_something_runs_on_it(tmp_path: Path) -> None:
+    settings, known = Settings(tmp_path, tmp_path, 5000), {target.short: target for target in images.targets()}
+
+    def added(base: str, wanted: str, *present: str) -> bool:
+        client = Mock(digest=lambda repository, tag: f"{repository}:{tag}" in present or None)
+        assembly = Assembly(settings, client, refresh=False)
+        runtime = known[wanted].runtime
+        assert runtime
+        assembly.wanted = [runtime]
+        return "java" in {language.name for language, _ in assembly.additions(BASES[base], "amd64")}
+
+    assert added("al2", "java:8.al2")
+    assert added("al2", "java:11", "lambda/java:8.al2")  # it was assembled before
+    assert not added("al2", "java:11")
+    assert not added("al2023", "java:8.al2")
 
 
 def test_what_a_command_of_an_extra_starts_is_in_its_stand_in() -> None:

@@ -8,11 +8,12 @@ import shutil
 import ssl
 import struct
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lab import rpms
 from lab.catalogue import Base, Package
+from lab.demands import Archive
 from lab.language import Debs, Kit, Language, Needs, Runtime
 from lab.settings import EPOCH
 from lab.symbols import for_older_glibc
@@ -82,6 +83,10 @@ class Java(Language):
         """A JDK 8 in every base's repository."""
         return Needs(debs=_debs("sid", "8", "jdk"))
 
+    def base_is_for(self, base: Base) -> Sequence[Runtime]:
+        """Java 8: the later ones have their compiler in /var/lang."""
+        return [runtime for runtime in self.runtimes if runtime.base == base and runtime.parts["java"] == "8"]
+
     def add_to_base(self, kit: Kit) -> None:
         """The package of JDK 8, a repository of its own; and the JRE that Amazon Linux 1 has, with /usr/bin/java."""
         name, stage = COMPILERS[kit.base.manager], kit.work / "stage"
@@ -98,6 +103,18 @@ class Java(Language):
         (update,) = re.findall(r"^8u(\d+)", kit.suites["sid"].debs["openjdk-8-jdk-headless"].version)
         package = Package(f"{name}-devel", "real", f"1.8.0.{update}", development=False)
         rpms.repository_of_one(package, kit.architecture, kit.work, kit.tree)
+
+    def archive_needs(self, archive: Archive) -> Needs | None:
+        """Maven, which is its own artifact."""
+        return Needs(maven=(_maven(archive),)) if archive.extra == "maven" else None
+
+    def fill_archive(self, kit: Kit, archive: Archive) -> Path:
+        """The same bytes as Apache's."""
+        return kit.maven(_maven(archive))
+
+
+def _maven(archive: Archive) -> str:
+    return f"org.apache.maven:apache-maven:{archive.version}:tar.gz:bin"
 
 
 def _debs(suite: str, version: str, kind: str) -> tuple[Debs, ...]:
