@@ -94,7 +94,7 @@ def pack(tree: Path, target: Path, form: str) -> None:
                 entry.external_attr = path.stat().st_mode << 16
                 archive.writestr(entry, path.read_bytes())
         return
-    how = {"tar.gz": "gzip -n", "tar.xz": "xz"}[form]
+    how = {"tar.gz": "gzip -1n", "tar.xz": "xz -1"}[form]  # what is read once or twice on this machine
     names = [str(path.relative_to(tree)) for path in files]
     fixed = ["--owner=0", "--group=0", "--numeric-owner", f"--mtime=@{EPOCH}", "--format=posix"]
     run(["tar", "-c", *fixed, "--pax-option=delete=atime,delete=ctime", "-I", how, "-f", target, "-C", tree, *names])

@@ -98,7 +98,7 @@ class DotNet(Language):
     def archive_needs(self, archive: Archive) -> Needs | None:
         """The SDKs of the runtimes that there are: x86_64's, what runs on arm64 here is no .NET."""
         version = self._sdk(archive)
-        return frameworks(version, COMPILING, HOST, OLDEST, npm=(ROSLYN,)) if version else None
+        return frameworks(version, COMPILING, HOST, npm=(ROSLYN,)) if version else None
 
     def fill_archive(self, kit: Kit, archive: Archive) -> None:
         """`dotnet` with the framework of the runtime and the one that the compiler runs on, and the compiler."""
@@ -106,7 +106,7 @@ class DotNet(Language):
         install(kit, COMPILING, kit.tree)
         if own != COMPILING:
             framework(kit, own, kit.tree)
-        inputs = [ROSLYN, list(FRAMEWORKS[OLDEST].pypi), sources(*self.sources())]
+        inputs = [ROSLYN, list(FRAMEWORKS[HOST].pypi), sources(*self.sources())]
         made = kit.step("dotnet-sdk", inputs, partial(_sdk, kit))
         shutil.copytree(made, kit.tree / "sdk" / archive.version, ignore=shutil.ignore_patterns("*.log"))
 
@@ -245,8 +245,8 @@ def _sdk(kit: Kit, out: Path) -> None:
     package = kit.work / "roslyn"
     kit.npm(ROSLYN, package)
     parts = [package / f"{name}.dll" for name in ROSLYN_PARTS]
-    older = assemblies(framework(kit, OLDEST, kit.work / "oldest"))
-    references = [path for path in older if path.stem not in ROSLYN_PARTS] + parts
+    its = assemblies(framework(kit, HOST, kit.work / "compiling"))  # Roslyn asks for no older one
+    references = [path for path in its if path.stem not in ROSLYN_PARTS] + parts
     compile_with_mono(kit, out / "dotnet.dll", "exe", references, kit.files / "sdk")
     for path in parts:
         shutil.copy(path, out)
