@@ -87,14 +87,27 @@ def _wheels(pins: Mapping[str, list[str]], python: str, architecture: str, direc
         return target
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    requirements = target / "requirements.part"
-    requirements.write_text(wanted)
     machine = {"amd64": "x86_64", "arm64": "aarch64"}[architecture]
     platforms = [f"--platform={kind}_{machine}" for kind in _MANYLINUX]
     command = [*_pip(), "download", "-q", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"]
-    run([*command, f"--python-version={python}", *platforms, "--require-hashes", "-r", requirements, "-d", target])
+    requirements = target / "requirements.part"
+    for group in _without_conflicts(lines):
+        requirements.write_text("\n".join(group) + "\n")
+        run([*command, f"--python-version={python}", *platforms, "--require-hashes", "-r", requirements, "-d", target])
     requirements.rename(done)
     return target
+
+
+def _without_conflicts(lines: list[str]) -> list[list[str]]:
+    """Groups without two versions of a package, which pip refuses to fetch together."""
+    groups: list[dict[str, str]] = []
+    for line in lines:
+        package = line.split("==")[0]
+        group = next((group for group in groups if package not in group), None)
+        if group is None:
+            groups.append(group := {})
+        group[package] = line
+    return [list(group.values()) for group in groups]
 
 
 def maven(name: str, sha256: str, directory: Path) -> Path:

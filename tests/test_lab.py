@@ -14,7 +14,7 @@ from unittest.mock import Mock
 import pytest
 import requests
 
-from lab import archives, cli, demands, elf, images, index, standin
+from lab import archives, cli, demands, elf, fetch, images, index, standin
 from lab.archives import FileServer
 from lab.assembly import Assembly
 from lab.catalogue import BASES
@@ -68,6 +68,15 @@ def test_every_package_that_an_archive_needs_is_pinned() -> None:
                 made.add((archive.extra, archive.architecture))
     assert {("go", "x86_64"), ("go", "arm64"), ("dotnet-sdk-2.0", "x86_64"), ("dotnet-sdk-8", "x86_64")} <= made
     assert not {("dotnet-sdk-6", "x86_64"), ("dotnet-sdk-8", "arm64")} & made
+
+
+def test_two_versions_of_a_package_are_fetched_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(fetch, "run", lambda words, **_: asked.append(words[words.index("-r") + 1].read_text()))
+    fetch.wheels({"a==1": ["0"], "a==2": ["1"], "b==1": ["2"]}, "3.11", "amd64", tmp_path)
+    assert [[line.split()[0] for line in text.splitlines()] for text in asked] == [["a==1", "b==1"], ["a==2"]]
 
 
 def test_go_of_the_module_proxy_becomes_what_its_archive_holds(tmp_path: Path) -> None:
