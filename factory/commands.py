@@ -251,8 +251,6 @@ def run(options: Options, steps: Sequence[str], form: str, timing: bool) -> int:
     session = Session(options)
     wanted = tuple(Step(step) for step in steps)
     result = release.run(session, wanted)
-    if Step.TEST in wanted:
-        report.write_junit(options.build_dir / "reports" / "junit.xml", result.records, result)
     if text := report.failures_text(result):
         print(text, file=sys.stderr)
     entries = [
@@ -269,6 +267,8 @@ def run(options: Options, steps: Sequence[str], form: str, timing: bool) -> int:
     _print(form, entries, lambda: report.run_text(session.selected, result))
     if timing:
         print("", result.timing.text(), sep="\n", file=sys.stderr if form == "json" else sys.stdout)
+    if Step.TEST in wanted:  # last: where the disk is full, everything has been said
+        report.write_junit(options.build_dir / "reports" / "junit.xml", result.records, result)
     return release.exit_code(result)
 
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import docker
+import requests
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from factory.errors import FactoryError, MachineError
@@ -63,6 +64,13 @@ class Engine:
                 'pushed; set {"features": {"containerd-snapshotter": true}} in its daemon.json and restart it'
             )
 
+    def answers(self) -> bool:
+        """Whether it is still there."""
+        try:
+            return bool(self.client.ping())
+        except (DockerException, requests.RequestException):
+            return False
+
     @cached_property
     def info(self) -> dict[str, Any]:
         """What the engine says of itself."""
@@ -88,6 +96,8 @@ class Engine:
             raw = self.client.api.inspect_image(reference)  # type: ignore[no-untyped-call]
         except ImageNotFound:
             return None
+        except (DockerException, requests.RequestException) as error:
+            raise EngineError(f"the engine cannot say what {reference} is: {_last_line(error)}") from None
         return EngineImage(
             digest=raw["Id"],
             architecture=raw["Architecture"],
@@ -112,8 +122,8 @@ class Engine:
             for message in api.push(repository, tag, stream=True, decode=True):
                 if error := message.get("error"):
                     raise EngineError(f"{repository}:{tag}: {error}")
-        except APIError as error:
-            raise EngineError(f"{repository}:{tag}: {error.explanation}") from None
+        except (DockerException, requests.RequestException) as error:
+            raise EngineError(f"{repository}:{tag}: {_explanation(error)}") from None
         finally:
             self._untag(f"{repository}:{tag}")
 
@@ -130,8 +140,8 @@ class Engine:
                     raise EngineError(f"{repository}@{digest}: {error}")
             local, _, tag = name.rpartition(":")
             api.tag(f"{repository}@{digest}", local, tag, force=True)
-        except APIError as error:
-            raise EngineError(f"{repository}@{digest}: {error.explanation}") from None
+        except (DockerException, requests.RequestException) as error:
+            raise EngineError(f"{repository}@{digest}: {_explanation(error)}") from None
         finally:
             self._untag(f"{repository}@{digest}")
 
@@ -139,8 +149,12 @@ class Engine:
         """Lets go of a name that only the push needed; the image keeps its local one."""
         try:
             self.client.api.remove_image(reference, noprune=True)
-        except APIError:
+        except (DockerException, requests.RequestException):
             return
+
+
+def _explanation(error: Exception) -> str:
+    return str(error.explanation) if isinstance(error, APIError) else _last_line(error)
 
 
 def _last_line(error: Exception) -> str:

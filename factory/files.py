@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import tempfile
@@ -9,9 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from factory.errors import MachineError
+
 
 def write_text(file: Path, text: str) -> None:
     """Writes a file so that a reader, or the next run after a crash, finds the old text or the new one, whole."""
+    with told(file):
+        _write(file, text)
+
+
+def _write(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
@@ -25,6 +33,33 @@ def write_text(file: Path, text: str) -> None:
         with suppress(FileNotFoundError):
             os.unlink(name)  # noqa: PTH108
         raise
+
+
+class DiskError(MachineError):
+    """A file system takes nothing more."""
+
+
+@contextmanager
+def told(place: Path) -> Iterator[None]:
+    """Tells which file system it is that takes nothing more, where that is what an error in the block says.
+
+    Raises:
+        DiskError: it is full, over its quota, read-only, or broken.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+            raise
+        raise DiskError(
+            f"{place}: {error.strerror}: the file system at {_mount(place)} is full or takes nothing more; make room, "
+            "and run the same command again: what is complete is kept"
+        ) from None
+
+
+def _mount(place: Path) -> Path:
+    """Where the file system of a file is mounted, which need not exist itself."""
+    return next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.is_mount())
 
 
 def write_if_changed(file: Path, text: str) -> bool:

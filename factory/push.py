@@ -152,7 +152,10 @@ class Publisher:
             _check(image, record, manifest)
         except RegistryError:
             with suppress(RegistryError, RegistryUnreachableError):
-                self.registry.delete(self.repository, manifest.digest)  # nobody tested that
+                # What the engine made of the image on the way nobody tested. But where the image itself has arrived,
+                # another run took the tag in the same moment, with an image that is that run's affair.
+                if self.registry.manifest(self.repository, record.digest) is None:
+                    self.registry.delete(self.repository, manifest.digest)
             raise
         return manifest
 

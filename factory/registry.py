@@ -16,6 +16,7 @@ from typing import IO, Any, cast
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from factory import web
 from factory.errors import FactoryError
@@ -177,7 +178,10 @@ class Registry:
         response = self._request("GET", repository, f"/blobs/{digest}", stream=True)
         with response:
             _expect(response, 200)
-            yield cast("IO[bytes]", response.raw)
+            try:
+                yield cast("IO[bytes]", response.raw)
+            except HTTPError as error:
+                raise _unreachable(repository, error) from None
 
     def put_blob(self, repository: Repository, content: bytes) -> str:
         """Stores a small blob unless it is there; returns its digest.
@@ -194,7 +198,10 @@ class Registry:
         place = urljoin(begun.url, begun.headers["Location"])
         place += ("&" if urlsplit(place).query else "?") + f"digest={digest}"
         headers = {"Content-Type": "application/octet-stream"}
-        _expect(self._request("PUT", repository, place, headers=headers, data=content), 201)
+        stored = self._request("PUT", repository, place, headers=headers, data=content)
+        # The answer to a first try may have been lost: then the second one finds the upload ended, and the blob there.
+        if stored.status_code != 404 or self._request("HEAD", repository, f"/blobs/{digest}").status_code != 200:
+            _expect(stored, 201)
         return digest
 
     def config(self, repository: Repository, manifest: Manifest) -> dict[str, Any]:
@@ -236,13 +243,16 @@ class Registry:
         sent = dict(headers or {})
         if authorization := self._tokens.get((repository.host, scope)):
             sent["Authorization"] = authorization
-        try:
-            url = path if path.startswith("http") else repository.url + path  # an upload's place may be elsewhere
-            return self._session.request(method, url, headers=sent, data=data, timeout=web.TIMEOUT, stream=stream)
-        except requests.RequestException as error:
-            raise RegistryUnreachableError(
-                f"{repository.host} does not answer ({_reason(error)}); is the registry up, and its name right?"
-            ) from None
+        url = path if path.startswith("http") else repository.url + path  # an upload's place may be elsewhere
+        for last in (False, False, True):
+            try:
+                return self._session.request(method, url, headers=sent, data=data, timeout=web.TIMEOUT, stream=stream)
+            except requests.exceptions.ChunkedEncodingError as error:  # it broke off: the session asks not again then
+                if last:
+                    raise _unreachable(repository, error) from None
+            except requests.RequestException as error:
+                raise _unreachable(repository, error) from None
+        raise AssertionError("unreachable: the last try returns or raises")
 
     def _log_in(self, repository: Repository, refusal: requests.Response, scope: str) -> bool:
         """Answers a registry's challenge with docker's credentials; says whether trying again makes sense."""
@@ -284,7 +294,15 @@ def _expect(response: requests.Response, status: int) -> None:
         host = response.url.split("/")[2]
         raise RegistryError(f"{host} refuses access ({response.status_code}); run `docker login {host}`")
     detail = " ".join(response.text.split())[:300]
+    if (wait := response.headers.get("Retry-After")) and response.status_code in (429, 503):
+        detail = f"come back later (Retry-After: {wait}), which is longer than the {web.LONGEST_WAIT} s of our patience"
     raise RegistryError(f"{response.request.method} {response.url} was answered {response.status_code}: {detail}")
+
+
+def _unreachable(repository: Repository, error: Exception) -> RegistryUnreachableError:
+    return RegistryUnreachableError(
+        f"{repository.host} does not answer ({_reason(error)}); is the registry up, and its name right?"
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -12,7 +12,7 @@ from types import FrameType
 
 from factory import pipeline
 from factory.errors import ExitCode, FactoryError, Interrupted, MachineError, UsageError
-from factory.files import exclusive
+from factory.files import DiskError, exclusive, told
 from factory.images import Image, status_on
 from factory.keys import local_name
 from factory.matrix import Status
@@ -74,15 +74,32 @@ class Run:
             # A cancelled step fails in whatever way its tools do: that is no verdict on the image.
             self.session.processes.check()
             self.progress.state(name, State.FAILED, str(task.step))
-            if not isinstance(error, FactoryError):
-                raise FactoryError(f"{name}: {task.step} failed: {type(error).__name__}: {error}") from error
-            raise
+            raise self._told(task, error) from error
         if did:
             with self._lock:
                 self.changed.add(task)
         self.progress.state(
             name, _DONE[task.step] if did else State.UNCHANGED, self._detail(task) if did else task.step
         )
+
+    def _told(self, task: Task, error: Exception) -> FactoryError:
+        """An error that says what is to blame: not the image, when the disk is full or the engine gone."""
+        if isinstance(error, OSError):
+            try:
+                with told(self.session.options.build_dir):
+                    raise error
+            except DiskError as full:
+                return full
+            except OSError:
+                pass
+        if not isinstance(error, MachineError) and not self.session.engine.answers():
+            return MachineError(
+                f"{task.image.name}: {task.step}: the Docker engine stopped answering; start it, and run the same "
+                "command again: what is complete is kept"
+            )
+        if isinstance(error, FactoryError):
+            return error
+        return FactoryError(f"{task.image.name}: {task.step} failed: {type(error).__name__}: {error}")
 
     def _detail(self, task: Task) -> str:
         tests = self.records[task.image].tests if task.step is Step.TEST else None
@@ -119,6 +136,8 @@ class Run:
         subject = self._subject(image, record)
         result = run_checks(subject, self._begin(image, Step.TEST))
         session.processes.check()
+        if not result.sound and not session.engine.answers():
+            raise SmokeFailedError(image, result)  # no verdict on the image, and so nothing to keep
         if not record.packages:
             record = with_packages(record, installed_packages(subject), session.matrix, image)
         tested = replace(record, tests=result)
@@ -182,6 +201,7 @@ class Run:
             print("no tag was moved, because not all images passed", file=sys.stderr)
             return
         for image in self.session.selected:
+            self.session.processes.check()
             promoted = self.session.publisher.promote(image, self.records[image], self._begin(image, Step.PUSH))
             self._keep(image, self.session.records.save(promoted))
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+from typing import Any, Self
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import MaxRetryError
 from urllib3.util import Retry
 
 from factory.errors import MachineError
@@ -13,10 +16,29 @@ from factory.errors import MachineError
 TIMEOUT = (10, 60)
 """Seconds to connect, seconds between bytes."""
 
-_LONGEST_WAIT = 300  # seconds that a server may tell us to come back after
+LONGEST_WAIT = 300  # seconds that a server may tell us to come back after
 _RETRIED = (429, 500, 502, 503, 504)
 _MISSING = (403, 404, 410)  # S3 says 403 of what it does not have
 _CHUNK = 1 << 20
+
+
+class _Patience(Retry):
+    """Comes back when a server says, unless that is too long to wait: coming back sooner would only annoy it."""
+
+    def parse_retry_after(self, retry_after: str) -> float:
+        """What the server said, however long."""
+        return Retry(retry_after_max=sys.maxsize).parse_retry_after(retry_after)
+
+    def increment(self, *args: Any, **named: Any) -> Self:
+        """The next try.
+
+        Raises:
+            MaxRetryError: the server asks for more patience than there is; its answer is then the last one.
+        """
+        response = named.get("response")
+        if response is not None and (self.get_retry_after(response) or 0) > LONGEST_WAIT:
+            raise MaxRetryError(named["_pool"], response.url or "", None)
+        return super().increment(*args, **named)
 
 
 class UnreachableError(MachineError):
@@ -25,7 +47,7 @@ class UnreachableError(MachineError):
 
 def session(retries: int = 5, backoff: float = 0.5) -> requests.Session:
     """A session for use by several threads, which asks again where that may help."""
-    policy = Retry(
+    policy = _Patience(
         total=retries,
         backoff_factor=backoff,
         backoff_max=30,
@@ -33,7 +55,6 @@ def session(retries: int = 5, backoff: float = 0.5) -> requests.Session:
         allowed_methods=None,
         raise_on_status=False,
         respect_retry_after_header=True,
-        retry_after_max=_LONGEST_WAIT,
     )
     made = requests.Session()
     for scheme in ("http://", "https://"):

@@ -210,9 +210,9 @@ class FakeRegistry:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 answer = registry.answer(self.command, self.path, dict(self.headers.items()), body)
                 self.send_response(answer.status)
-                for name, value in answer.headers.items():
+                self.close_connection |= "Content-Length" in answer.headers  # prepared to break off
+                for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(answer.body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from factory.files import exclusive, write_if_changed, write_text
+from factory.errors import ExitCode
+from factory.files import DiskError, exclusive, write_if_changed, write_text
 
 _FORK = multiprocessing.get_context("fork")
 
@@ -129,3 +131,21 @@ def test_an_error_inside_lets_go(tmp_path: Path) -> None:
         raise ValueError("mine")
     with exclusive(tmp_path / "a.lock") as waited:
         assert not waited
+
+
+def test_a_full_disk_is_the_machines_lack_and_leaves_the_old_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "record.json"
+    write_text(file, "old")
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(
+        DiskError, match=r"record.json: No space left on device: the file system at /.* is full"
+    ) as told:
+        write_text(file, "new")
+    assert told.value.exit_code == ExitCode.MACHINE
+    assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [("record.json", "old")]

@@ -341,3 +341,17 @@ def test_docker_manifests_are_listed_in_dockers_own_index() -> None:
     assert index([(X86, Manifest(DOCKER_MANIFEST, b"{}"))]).media_type == DOCKER_INDEX
     mixed = [(X86, Manifest(DOCKER_MANIFEST, b"{}")), (ARM, Manifest(OCI_MANIFEST, b"{}"))]
     assert index(mixed).media_type == OCI_INDEX
+
+
+def test_what_another_run_tested_is_not_deleted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, theirs = world.built(RUN_X86), world.built(RUN_X86, salt="theirs")
+    push = world.engine.push
+
+    def overtaken(digest: str, repository: str, tag: str) -> None:
+        push(digest, repository, tag)
+        push(theirs.digest, repository, tag)
+
+    monkeypatch.setattr(world.engine, "push", overtaken)
+    with pytest.raises(RegistryError, match=f"{made.digest} was tested, but the registry holds {theirs.digest}"):
+        world.push(RUN_X86, made)
+    assert world.tags() == {"20261123-nodejs22.x-x86_64": theirs.digest}

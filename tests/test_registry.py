@@ -11,7 +11,15 @@ import pytest
 
 from factory.errors import ExitCode
 from factory.references import Repository
-from factory.registry import OCI_INDEX, OCI_MANIFEST, Manifest, Registry, RegistryError, RegistryUnreachableError
+from factory.registry import (
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Manifest,
+    Registry,
+    RegistryError,
+    RegistryUnreachableError,
+    digest_of,
+)
 from tests.fake_registry import Answer, FakeRegistry
 
 
@@ -198,3 +206,24 @@ def test_denied_is_final(registry: FakeRegistry) -> None:
 )
 def test_only_loopback_registries_are_spoken_to_without_tls(host: str, url: str) -> None:
     assert Repository(host, "a/b").url == url
+
+
+def test_a_server_that_asks_for_more_patience_than_there_is_is_left_alone(registry: FakeRegistry) -> None:
+    registry.failures.append(Answer(429, {"Retry-After": "86400"}))
+    with pytest.raises(RegistryError, match=r"answered 429: come back later \(Retry-After: 86400\)"):
+        _client().manifest(registry.repository(), "a")
+    assert len(registry.requests) == 1
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(registry: FakeRegistry) -> None:
+    kept = registry.image("factory/lambda", "a")
+    registry.failures.append(Answer(200, {"Content-Length": "999"}, b"half"))
+    assert _client().manifest(registry.repository(), "a") == kept
+
+
+def test_a_blob_that_is_there_although_the_answer_was_lost_is_stored(registry: FakeRegistry) -> None:
+    content = b"stored by the first try"
+    missing, begun = Answer(404), Answer(202, {"Location": "/v2/factory/lambda/blobs/uploads/1?state=x"})
+    registry.blobs[digest_of(content)] = content
+    registry.failures.extend([missing, begun, Answer(404)])
+    assert _client().put_blob(registry.repository(), content) == digest_of(content)

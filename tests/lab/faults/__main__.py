@@ -16,7 +16,9 @@ from tests.lab.faults.world import World
 def main(words: list[str]) -> int:
     """Prints a line a fault; 1 when anything came out wrong."""
     print("| fault | runs | faults injected | wrong outcomes |\n|---|--:|--:|--:|", flush=True)
-    wrong = [finding for case in CASES if not words or any(word in case.name for word in words) for finding in _row(case)]
+    wrong = [
+        finding for case in CASES if not words or any(word in case.name for word in words) for finding in _row(case)
+    ]
     return int(bool(wrong))
 
 
