@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -72,7 +74,7 @@ def _busy(world: World) -> None:
 def _busy_for_a_day(world: World) -> None:
     world.inject("GET", _MANIFESTS, Answer(429, {"Retry-After": "86400"}), times=None)
     started = time.monotonic()
-    world.release(3, says="86400")
+    world.release(1, says="86400")
     if time.monotonic() - started > 120:
         world.wrong.append("it waited, although the registry had said that it would be too long")
     world.finish()
@@ -211,24 +213,36 @@ def _few_kills(world: World) -> int:
 
 
 def kills(world: World, count: int, seed: int) -> int:
-    """Kills runs at random moments: by the clock, or when so many requests have reached the registry."""
+    """Kills runs at random moments: by the clock, or when so many requests have reached the registry.
+
+    One to five in a row, each going on from what the one before left; then one that is let alone has to finish.
+    """
     chance = random.Random(seed)
     world.finish()
     struck = 0
-    for number in range(count):
+    while struck < count:
         world.change()
-        process = world.start()
-        if number % 2:
-            world.inject(_ANY, "/v2/.+", Call(lambda pid=process.pid: _kill(pid)), skip=chance.randrange(30))  # type: ignore[misc]
-        else:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(chance.uniform(0.5, 7))
-            _kill(process.pid)
-        struck += process.wait() == -signal.SIGKILL
-        world.runs += 1
-        world.examine(complete=False)
+        for _ in range(min(chance.randint(1, 5), count - struck)):
+            struck += _killed(world, chance)
         world.finish()
     return struck
+
+
+def _killed(world: World, chance: random.Random) -> bool:
+    """Whether a kill came before the end of the run."""
+    process = world.start()
+    seconds, request = chance.uniform(0.5, 12), chance.randrange(30)
+    if chance.random() < 0.5:
+        world.inject(_ANY, "/v2/.+", Call(lambda: _kill(process.pid)), skip=request)
+        seconds = 60
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    if process.poll() is None:
+        _kill(process.pid)
+    world.proxy.rules.clear()
+    world.runs += 1
+    world.examine(complete=False)
+    return process.wait() == -signal.SIGKILL
 
 
 def _kill(pid: int) -> None:
@@ -269,7 +283,7 @@ def _tmpfs(folder: Path, size: str) -> Iterator[None]:
 @contextmanager
 def _registry(folder: Path, size: str) -> Iterator[tuple[Proxy, Path]]:
     """A registry on a file system of some size, behind a proxy."""
-    port = _free_port()
+    port = free_port()
     settings = Settings(cache=folder / "store", state=folder / "state", port=port)
     settings.cache.mkdir()
     server = Server(settings)
@@ -282,9 +296,8 @@ def _registry(folder: Path, size: str) -> Iterator[tuple[Proxy, Path]]:
             server.down()
 
 
-def _free_port() -> int:
-    import socket
-
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -346,8 +359,6 @@ class _Engine:
 
 @contextmanager
 def _engine(folder: Path) -> Iterator[_Engine]:
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix="faults-engine-", ignore_cleanup_errors=True) as short:
         engine = _Engine(Path(short))
         engine.up()
