@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from collections.abc import Iterable
@@ -47,8 +48,12 @@ class Machine:
         self.broken_builds: dict[str, Exception] = {}
         self.checks: dict[str, tuple[CheckResult, ...]] = {}
         self.unfit = False
+        self.gone = False
         self.packages = "as they were"
         self.client = SimpleNamespace(containers=SimpleNamespace(list=lambda **_: []))
+
+    def answers(self) -> bool:
+        return not self.gone
 
     def check(self) -> None:
         return
@@ -496,3 +501,23 @@ def test_a_family_without_a_recipe_is_found_before_the_first_build(
     assert _release() == 2
     assert "smoke/nothing/smoke.toml is missing" in capsys.readouterr().err
     assert machine.work == []
+
+
+def test_a_lost_engine_is_no_verdict_on_an_image(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.checks[RUN] = (CheckResult("starts", False, 0.1, "connection reset"),)
+    machine.gone = True
+    assert _release() == 3
+    assert f"{RUN}: test: the Docker engine stopped answering" in capsys.readouterr().err
+    (kept,) = (known for known in Records(Path("build")) if known.name == RUN)
+    assert kept.tests is None
+    machine.gone = False
+    machine.checks.clear()
+    assert _release() == 0
+
+
+def test_a_full_disk_is_told_as_such(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.broken_builds[RUN] = OSError(errno.ENOSPC, "No space left on device")
+    assert _release() == 3
+    said = capsys.readouterr().err
+    assert "factory: build: No space left on device: the file system at /" in said
+    assert "make room, and run the same command again: what is complete is kept" in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +114,7 @@ class World:
         self.runs += 1
         done = self.call(*_RELEASE, *words)
         said = done.stderr + done.stdout
+        print(f"    run {self.runs}: {done.returncode}, {len(self.wrong)} wrong so far", file=sys.stderr, flush=True)
         if done.returncode not in statuses:
             self.wrong.append(f"ended with {done.returncode}, not {' or '.join(map(str, statuses))}: {said[-1500:]}")
         if "Traceback" in said:
