@@ -21,6 +21,7 @@ from factory.keys import Inputs, local_name
 from factory.process import Processes, ProcessFailedError, run
 from factory.records import Record
 from factory.sizes import own_layers
+from factory.source_policy import DENIED, VARIABLE
 
 Step = Callable[[str], None]
 """Told the current step of a build, in a few words."""
@@ -45,6 +46,17 @@ class UnverifiableError(FactoryError):
         super().__init__(
             f"{image.name}: cannot be built, as nobody knows the checksum of {', '.join(archives)}; declare its sha256 "
             "in the matrix, or run `factory lock` where it can be downloaded"
+        )
+
+
+class UnplannedError(FactoryError):
+    """A Dockerfile asks for something that the plan does not name, so that nobody has verified it."""
+
+    def __init__(self, image: Image, log: Path, said: Iterable[str]) -> None:
+        lines = "\n".join(f"    {line[:_WIDEST]}" for line in said)
+        super().__init__(
+            f"{image.name}: not built, as its Dockerfile would fetch what neither the lock nor the matrix names; "
+            f"the end of {log}:\n{lines}"
         )
 
 
@@ -98,6 +110,7 @@ class Builder:
 
         Raises:
             UnverifiableError: an archive has no checksum.
+            UnplannedError: it would fetch something that is neither a named context nor an archive of the matrix.
             BuildFailedError: with the log's last lines.
             Interrupted: by the user.
         """
@@ -106,19 +119,21 @@ class Builder:
             raise UnverifiableError(image, archives)
         log = self.build_dir / "logs" / f"{image.name}.log"
         metadata = self.build_dir / "metadata" / f"{image.name}.json"
-        for file in (log, metadata):
+        policy = self.build_dir / "policies" / f"{image.name}.json"
+        for file in (log, metadata, policy):
             file.parent.mkdir(parents=True, exist_ok=True)
         metadata.unlink(missing_ok=True)
+        policy.write_text(self.contexts.policy(image))
         started = time.monotonic()
         with log.open("w", encoding="utf-8") as stream:
             command = [*self._command(image, inputs, metadata), *(["--no-cache"] if fresh else [])]
-            last = self._run(command, stream, step)
+            last = self._run(command, policy, stream, step)
             if not metadata.exists() and _lost_by_the_engine("\n".join(last)):
                 step("again without cache, as the engine lost a cached step")
-                last = self._run([*self._command(image, inputs, metadata), "--no-cache"], stream, step)
+                last = self._run([*self._command(image, inputs, metadata), "--no-cache"], policy, stream, step)
         self.processes.check()
         if not metadata.exists():
-            raise BuildFailedError(image, log, last)
+            raise (UnplannedError if DENIED in "\n".join(last) else BuildFailedError)(image, log, last)
         descriptor = json.loads(metadata.read_text())["containerimage.descriptor"]
         return self._record(image, inputs, descriptor, time.monotonic() - started)
 
@@ -142,10 +157,10 @@ class Builder:
         command += [f"--build-context={name}={target}" for name, target in self.contexts.of(image).items()]
         return [*command, str(self.build_dir / self.contexts.folder(image))]
 
-    def _run(self, command: list[str], log: TextIO, step: Step) -> deque[str]:
+    def _run(self, command: list[str], policy: Path, log: TextIO, step: Step) -> deque[str]:
         """The last lines that the steps printed."""
         last: deque[str] = deque(maxlen=_LAST_LINES)
-        with self.processes.start(command) as process:
+        with self.processes.start(command, {VARIABLE: str(policy.resolve())}) as process:
             assert process.stdout
             for event in events(process.stdout):
                 log.write(event.text + "\n")

@@ -61,7 +61,7 @@ def _call(parsed: argparse.Namespace) -> int:
         "plan": lambda: _plan(options, parsed),
         "promote": lambda: commands.promote(options, parsed.format),
         "catalogue": lambda: commands.site(options, parsed.output),
-        "verify": lambda: commands.verify(options, parsed.reference, _trusted(parsed), parsed.format),
+        "verify": lambda: commands.verify(options, parsed.reference, _trusted(parsed), parsed.deep, parsed.format),
         "gc": lambda: commands.gc(options, parsed.keep_days, parsed.yes),
         "emulator": lambda: commands.emulator(options),
         "doctor": lambda: commands.doctor(options),
@@ -186,6 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     verifying = add("verify", "Check a published image: signature, provenance, SBOM, the record of its smoke test.")
     verifying.add_argument("reference", metavar="REF", help="HOST/REPOSITORY:TAG, …@DIGEST, or a tag of ours")
     verifying.add_argument("--key", default=_environment("KEY"), help="the public key whose signatures count")
+    verifying.add_argument("--deep", action="store_true", help="read every layer, and compare it with its digest")
     verifying.add_argument("--identity", metavar="REGEXP", help="keyless: the signer's identity")
     verifying.add_argument("--issuer", metavar="URL", help="keyless: who vouches for the identity")
     for command in (*running[2:], verifying):

@@ -193,7 +193,7 @@ def promote(options: Options, form: str) -> int:
     return ExitCode.DONE
 
 
-def verify(options: Options, reference: str, trusted: Trusted, form: str) -> int:
+def verify(options: Options, reference: str, trusted: Trusted, deep: bool, form: str) -> int:
     """Checks a published image, a line an item."""
     from factory.referrers import Referrers
     from factory.trust.verify import Verifier
@@ -201,7 +201,7 @@ def verify(options: Options, reference: str, trusted: Trusted, form: str) -> int
     session = Session(options)
     repository, tag = _published(reference, session.repository)
     referrers = Referrers(session.registry, repository, options.build_dir / "locks")
-    findings = Verifier(referrers, trusted).verify(tag)
+    findings = Verifier(referrers, trusted, deep).verify(tag)
     rows = [("ok" if finding.ok else "FAILED", finding.item, finding.seen) for finding in findings]
     _print(form, [asdict(finding) for finding in findings], lambda: table(("", "ITEM", "SEEN"), rows))
     return ExitCode.DONE if all(finding.ok for finding in findings) else ExitCode.IMAGE_FAILED

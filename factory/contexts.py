@@ -12,6 +12,7 @@ from factory.keys import INPUTS_LABEL, LABEL, UNLOCKED, Inputs, InputsOf, local_
 from factory.matrix import Variant
 from factory.references import mirrored_repository, mirrored_url, split_reference
 from factory.render import Renderer
+from factory.source_policy import policy
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Contexts:
                 algorithm, _, digits = checksum.partition(":")
                 found[f"{download.argument}_{algorithm.upper()}"] = digits
         return found
+
+    def policy(self, image: Image) -> str:
+        """What the build of an image may fetch, as BuildKit obeys it."""
+        archives = self.inputs_of(image).archives
+        return policy(self.of(image).values(), {mirrored_url(url, self.mirrors): archives[url] for url in archives})
 
     def secrets(self) -> list[str]:
         """The build secrets, as buildx takes them."""

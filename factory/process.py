@@ -60,8 +60,12 @@ class Processes:
         timer.start()
 
     @contextmanager
-    def start(self, command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
         """A running process with its output (stdout and stderr together) as a text stream.
+
+        `environment` is added to ours.
 
         Raises:
             Interrupted: everything has been cancelled.
@@ -69,7 +73,7 @@ class Processes:
         """
         with self._lock:
             self.check()
-            process = _popen(command)
+            process = _popen(command, {**os.environ, **(environment or {})})
             self._running.add(process)
         try:
             yield process
@@ -108,10 +112,11 @@ def run(command: Sequence[str], cwd: Path | None = None, env: Mapping[str, str] 
     return done.stdout
 
 
-def _popen(command: Sequence[str]) -> subprocess.Popen[str]:
+def _popen(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
     try:
         return subprocess.Popen(
             command,
+            env=environment,
             text=True,
             errors="replace",
             stdin=subprocess.DEVNULL,

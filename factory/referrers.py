@@ -14,7 +14,7 @@ from typing import Any
 
 from factory.files import exclusive
 from factory.references import Repository
-from factory.registry import OCI_INDEX, OCI_MANIFEST, Manifest, Registry, digest_of
+from factory.registry import OCI_INDEX, OCI_MANIFEST, Manifest, Registry, RegistryError, digest_of
 
 _EMPTY = b"{}"
 """The configuration of a manifest that has none, by the image specification."""
@@ -36,6 +36,8 @@ class Referrer:
     digest: str
     artifact_type: str
     annotations: Mapping[str, str]
+    subject: str
+    """The digest of the image that it was found at."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Referrers:
         index = self.registry.referrers(self.repository, digest) or self.registry.manifest(self.repository, tag(digest))
         entries = index.json().get("manifests", []) if index else []
         return [
-            Referrer(entry["digest"], entry.get("artifactType", ""), entry.get("annotations") or {})
+            Referrer(entry["digest"], entry.get("artifactType", ""), entry.get("annotations") or {}, digest)
             for entry in entries
         ]
 
@@ -80,13 +82,21 @@ class Referrers:
         """The content of an attached document; None when it is gone.
 
         Raises:
-            RegistryError: refused, or not what its digest says.
+            RegistryError: refused, not what its digest says, or attached to another image or as something else than
+                the registry's list has it.
             RegistryUnreachableError: no answer.
         """
         manifest = self.registry.manifest(self.repository, referrer.digest)
         if manifest is None:
             return None
-        return self.registry.blob(self.repository, manifest.json()["layers"][0]["digest"])
+        document = manifest.json()
+        subject, kind = document.get("subject", {}).get("digest"), document.get("artifactType")
+        if (subject, kind) != (referrer.subject, referrer.artifact_type):
+            raise RegistryError(
+                f"{self.repository}@{referrer.digest}: it is a {kind} of {subject or 'no image'}, and listed as a "
+                f"{referrer.artifact_type} of {referrer.subject}; do not trust it"
+            )
+        return self.registry.blob(self.repository, document["layers"][0]["digest"])
 
     def _enter(self, subject: str, manifest: Manifest, document: Document) -> None:
         """Adds an entry to the index that stands in for the registry's own."""

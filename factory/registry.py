@@ -91,8 +91,10 @@ class Registry:
             return None
         _expect(response, 200)
         manifest = Manifest(_media_type(response), response.content)
-        if reference.startswith("sha256:") and manifest.digest != reference:
-            raise RegistryError(f"{repository}@{reference}: the registry sent {manifest.digest}; do not trust it")
+        told = response.headers.get("Docker-Content-Digest", "")
+        meant = next((digest for digest in (reference, told) if digest.startswith("sha256:")), manifest.digest)
+        if manifest.digest != meant:
+            raise RegistryError(f"{repository}@{meant}: the registry sent {manifest.digest}; do not trust it")
         return manifest
 
     def put(self, repository: Repository, reference: str, manifest: Manifest) -> bool:
@@ -166,6 +168,19 @@ class Registry:
         if (seen := digest_of(response.content)) != digest:
             raise RegistryError(f"{repository}@{digest}: the registry sent {seen}; do not trust it")
         return response.content
+
+    def blob_size(self, repository: Repository, digest: str) -> int | None:
+        """The bytes of a blob, by the registry's word; None when it is not there.
+
+        Raises:
+            RegistryError: refused.
+            RegistryUnreachableError: no answer.
+        """
+        response = self._request("HEAD", repository, f"/blobs/{digest}")
+        if response.status_code == 404:
+            return None
+        _expect(response, 200)
+        return int(response.headers.get("Content-Length", "-1"))
 
     @contextmanager
     def stream(self, repository: Repository, digest: str) -> Iterator[IO[bytes]]:

@@ -1,4 +1,4 @@
-"""scripts/lab up | down | status."""
+"""scripts/lab up | down | status | tools."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import archives, debian, demands, images
+from lab import archives, debian, demands, images, programs
 from lab.archives import FileServer
 from lab.assembly import Assembly
 from lab.catalogue import LAMBDA_NAMES
@@ -51,6 +51,10 @@ def main(arguments: Sequence[str]) -> int:
     commands.add_parser("mirrors", help="for FACTORY_MIRROR: where what upstream has is found in the lab")
     commands.add_parser("down", help="end the registry that was started by up")
     commands.add_parser("status", help="what is up, and every stand-in with its digest")
+    tools = commands.add_parser(
+        "tools", help="cosign and notary for the tests of what is published, in the lab's cache"
+    )
+    tools.add_argument("--refresh", action="store_true", help="resolve Debian's package versions anew")
     options = parser.parse_args(arguments)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
@@ -64,6 +68,8 @@ def main(arguments: Sequence[str]) -> int:
                 print(archives.mirrors(settings))
             case "status":
                 return _status(settings)
+            case "tools":
+                _tools(settings, refresh=options.refresh)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return error.code
@@ -96,6 +102,12 @@ def _down(settings: Settings) -> None:
     FileServer(settings).down()
     ended = Server(settings).down()
     say("registry ended" if ended else f"no registry of ours on port {settings.port}")
+
+
+def _tools(settings: Settings, *, refresh: bool) -> None:
+    settings.cache.mkdir(parents=True, exist_ok=True)
+    with _lock(settings.cache / "lab.lock"):
+        programs.unpack(settings, refresh=refresh)
 
 
 def _status(settings: Settings) -> int:

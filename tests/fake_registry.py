@@ -39,6 +39,7 @@ class FakeRegistry:
         self.challenge: str | None = None
         self.token_status = 200
         self.keeps_referrers = False
+        self.digest_header = ""
         self.deletes = True
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -143,7 +144,10 @@ class FakeRegistry:
         if method == "DELETE":
             return self._delete(name, reference)
         found = self.manifests.get((name, reference))
-        return Answer(200, {"Content-Type": found.media_type}, found.content) if found else Answer(404)
+        if found is None:
+            return Answer(404)
+        told = {"Docker-Content-Digest": self.digest_header} if self.digest_header else {}
+        return Answer(200, {"Content-Type": found.media_type, **told}, found.content)
 
     def _tag_page(self, name: str, query: Mapping[str, list[str]]) -> Answer:
         """A page of tags: two, so that a reader has to turn it."""

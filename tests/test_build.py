@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -38,9 +39,11 @@ def test_an_image_with_an_archive_that_nobody_knows_the_checksum_of_is_not_built
 
 def test_mirrors_checksums_network_and_secret_reach_buildx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
+    told: dict[str, str] = {}
 
-    def start(_: Processes, command: list[str]) -> subprocess.Popen[str]:
+    def start(_: Processes, command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
         asked.extend(command)
+        told.update(environment)
         return subprocess.Popen(["false"], stdout=subprocess.PIPE, text=True)
 
     monkeypatch.setattr(Processes, "start", start)
@@ -55,6 +58,35 @@ def test_mirrors_checksums_network_and_secret_reach_buildx(tmp_path: Path, monke
     assert "--build-arg=TOOLS_URL=http://127.0.0.1:1/package/tools?id=5" in asked
     assert any(word.startswith("--build-arg=SOURCE_DATE_EPOCH=") for word in asked)
     assert asked[-1] == str(tmp_path / "empty")
+    policy = json.loads(Path(told["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"]).read_text())
+    assert policy["rules"][0] == {"action": "DENY", "selector": {"identifier": "*"}}
+
+
+def test_a_build_may_fetch_what_the_plan_names_and_nothing_else() -> None:
+    matrix = toolchains()
+    contexts = Contexts(Renderer(matrix), inputs_of(matrix), {"archive.example": "127.0.0.1:1"})
+    this = image("build-python3.8-x86_64", matrix)
+    deny, *rules = json.loads(contexts.policy(this))["rules"]
+    assert deny == {"action": "DENY", "selector": {"identifier": "*"}}
+    assert {rule["action"] for rule in rules} == {"ALLOW"}
+    allowed = {rule["selector"]["identifier"]: rule["selector"] for rule in rules}
+    upstream = contexts.of(this)["upstream.example/lambda/python:3.8"]
+    assert "@sha256:" in upstream
+    assert allowed[upstream]["matchType"] == "EXACT"
+    parent = contexts.of(this)["registry.example/factory/lambda:build-al2"]
+    assert allowed.keys() == {"local://*", upstream, parent, f"{parent}@sha256:*"}
+
+
+def test_an_archive_may_be_fetched_only_where_its_checksum_is_verified() -> None:
+    matrix = toolchains()
+    contexts = Contexts(Renderer(matrix), inputs_of(matrix), {"archive.example": "127.0.0.1:1"})
+    rules = json.loads(contexts.policy(image("build-archived1.x-x86_64", matrix)))["rules"]
+    [gradle] = [rule["selector"] for rule in rules if rule["selector"]["identifier"].endswith("gradle-8.14.zip")]
+    assert gradle == {
+        "identifier": "http://127.0.0.1:1/gradle-8.14.zip",
+        "matchType": "EXACT",
+        "constraints": [{"key": "http.checksum", "value": f"sha256:{'3' * 64}", "condition": "EQUAL"}],
+    }
 
 
 def test_pips_settings_must_be_there(tmp_path: Path) -> None:

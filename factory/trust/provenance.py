@@ -11,10 +11,11 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from factory.keys import UNLOCKED
 from factory.records import Record
 from factory.references import Repository
 from factory.referrers import Document
@@ -41,7 +42,8 @@ class Builder:
         modified = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
         if environment.get("GITHUB_ACTIONS") == "true":
             server, repository = environment["GITHUB_SERVER_URL"], environment["GITHUB_REPOSITORY"]
-            run = f"{server}/{repository}/actions/runs/{environment['GITHUB_RUN_ID']}"
+            number, attempt = environment["GITHUB_RUN_ID"], environment.get("GITHUB_RUN_ATTEMPT", "1")
+            run = f"{server}/{repository}/actions/runs/{number}/attempts/{attempt}"
             workflow = environment["GITHUB_WORKFLOW_REF"]
             return Builder(f"{server}/{workflow}", run, f"{server}/{repository}", commit, modified)
         return Builder(f"{source}#a-machine-of-somebodys", "", source, commit, modified)
@@ -70,11 +72,10 @@ def provenance(repository: Repository, record: Record, builder: Builder) -> Docu
 
 
 def _dependencies(record: Record) -> list[dict[str, Any]]:
-    return [
-        {"uri": f"docker://{reference}", "digest": _digest(digest)}
-        for reference, digest in record.inputs.upstreams.items()
-        if digest.startswith("sha256:")
-    ]
+    """What was not locked is left out: nobody can tell what it was."""
+    named = {f"docker://{reference}": digest for reference, digest in record.inputs.upstreams.items()}
+    named |= record.inputs.archives
+    return [{"uri": uri, "digest": _digest(digest)} for uri, digest in named.items() if digest != UNLOCKED]
 
 
 def _source(builder: Builder) -> list[dict[str, Any]]:
@@ -91,7 +92,7 @@ def _times(record: Record) -> dict[str, str]:
 
 
 def _utc(moment: datetime) -> str:
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def _digest(digest: str) -> dict[str, str]:

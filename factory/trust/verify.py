@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from factory.registry import MANIFESTS, Manifest, RegistryError
 from factory.trust.provenance import IN_TOTO, PREDICATE
 from factory.trust.sbom import CYCLONEDX, SPDX
 from factory.trust.signing import Trusted
+
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -31,37 +34,45 @@ class _NotAsItShouldBeError(FactoryError):
 
 @dataclass(frozen=True)
 class Verifier:
-    """Checks the images of one repository."""
+    """Checks the images of one repository. `deep` reads every layer, where else its size is asked for."""
 
     referrers: Referrers
     trusted: Trusted
+    deep: bool = False
 
     def verify(self, reference: str) -> list[Finding]:
-        """The findings for a tag or digest.
+        """The findings for a tag or digest; where there is no good manifest, that one alone.
 
         Raises:
-            RegistryError: there is no such image.
             RegistryUnreachableError: no answer.
             MachineError: cosign is not installed.
         """
-        repository = self.referrers.repository
-        manifest = self.referrers.registry.manifest(repository, reference)
-        if manifest is None:
-            raise RegistryError(f"{repository} has no {reference}")
+        found: list[Manifest] = []
+        plain = self._finding("manifest", lambda: self._manifest(reference, found))
+        if not plain.ok:
+            return [plain]
+        [manifest] = found
+        return [
+            plain,
+            self._finding("configuration", lambda: self._configuration(manifest)),
+            self._finding("layers", lambda: self._layers(manifest)),
+            self._finding("signature", lambda: self._signed(manifest.digest)),
+            *self._documents(manifest),
+        ]
+
+    def _documents(self, manifest: Manifest) -> list[Finding]:
         documents: dict[str, tuple[str, Callable[[bytes, Manifest], str]]] = {
             "provenance": (IN_TOTO, _provenance),
             "SBOM (SPDX)": (SPDX, _spdx),
             "SBOM (CycloneDX)": (CYCLONEDX, _cyclonedx),
             "smoke record": (RECORD_TYPE, _record),
         }
-        attached = self._finding("attached documents", lambda: self._attached(manifest))
-        found = self.referrers.of(manifest.digest) if attached.ok else []
+        attached: list[Referrer] = []
+        listed = self._finding("attached documents", lambda: self._attached(manifest, attached))
         return [
-            self._finding("manifest", lambda: _plain(manifest)),
-            self._finding("signature", lambda: self._signed(manifest.digest)),
-            *([] if attached.ok else [attached]),
+            *([] if listed.ok else [listed]),
             *(
-                self._finding(item, lambda kind=kind, read=read: self._document(manifest, found, kind, read))  # type: ignore[misc]
+                self._finding(item, lambda kind=kind, read=read: self._document(manifest, attached, kind, read))  # type: ignore[misc]
                 for item, (kind, read) in documents.items()
             ),
         ]
@@ -71,9 +82,51 @@ class Verifier:
             return Finding(item, True, look())
         except (_NotAsItShouldBeError, RegistryError) as error:
             return Finding(item, False, str(error))
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            return Finding(item, False, "it does not have the form that it should have")
 
-    def _attached(self, manifest: Manifest) -> str:
-        return f"{len(self.referrers.of(manifest.digest))} documents"
+    def _manifest(self, reference: str, found: list[Manifest]) -> str:
+        """Leaves a good manifest in `found`."""
+        manifest = self.referrers.registry.manifest(self.referrers.repository, reference)
+        if manifest is None:
+            raise _NotAsItShouldBeError(f"{self.referrers.repository} has no {reference}")
+        if manifest.media_type not in MANIFESTS:
+            raise _NotAsItShouldBeError(f"a {manifest.media_type}, which Lambda refuses")
+        found.append(manifest)
+        return f"{manifest.digest}, a plain image manifest"
+
+    def _configuration(self, manifest: Manifest) -> str:
+        """It is read whole, and compared with its digest."""
+        config = self.referrers.registry.config(self.referrers.repository, manifest)
+        return f"for {config['os']}/{config['architecture']}"
+
+    def _layers(self, manifest: Manifest) -> str:
+        layers = manifest.json()["layers"]
+        for layer in layers:
+            self._layer(layer["digest"], layer["size"])
+        size = sum(layer["size"] for layer in layers)
+        how = "read, all as their digests say" if self.deep else "as large as they should be; --deep reads them"
+        return f"{len(layers)}, {size / 1e6:,.1f} MB, {how}"
+
+    def _layer(self, digest: str, size: int) -> None:
+        registry, repository = self.referrers.registry, self.referrers.repository
+        present = registry.blob_size(repository, digest)
+        if present != size:
+            told = "is missing" if present is None else f"has {present} bytes instead of {size}"
+            raise _NotAsItShouldBeError(f"{digest} {told}")
+        if not self.deep:
+            return
+        seen = hashlib.sha256()
+        with registry.stream(repository, digest) as stream:
+            while chunk := stream.read(_CHUNK):
+                seen.update(chunk)
+        if f"sha256:{seen.hexdigest()}" != digest:
+            raise _NotAsItShouldBeError(f"{digest} is sha256:{seen.hexdigest()} in the registry; do not trust it")
+
+    def _attached(self, manifest: Manifest, attached: list[Referrer]) -> str:
+        """Leaves what the registry lists in `attached`."""
+        attached += self.referrers.of(manifest.digest)
+        return f"{len(attached)} documents"
 
     def _signed(self, digest: str) -> str:
         if problem := self.trusted.problem(self.referrers.repository, digest):
@@ -81,28 +134,21 @@ class Verifier:
         return f"of {digest} by {self.trusted.key or self.trusted.identity}"
 
     def _document(
-        self, manifest: Manifest, found: list[Referrer], kind: str, read: Callable[[bytes, Manifest], str]
+        self, manifest: Manifest, attached: list[Referrer], kind: str, read: Callable[[bytes, Manifest], str]
     ) -> str:
-        """Of several documents of a kind the youngest counts; its content, and whose it is."""
-        referrer = next((referrer for referrer in reversed(found) if referrer.artifact_type == kind), None)
+        """Of several of a kind the youngest counts; first its signature, then whose it is and what it says."""
+        referrer = next((referrer for referrer in reversed(attached) if referrer.artifact_type == kind), None)
         content = self.referrers.fetch(referrer) if referrer else None
         if referrer is None or content is None:
             raise _NotAsItShouldBeError("none is attached")
-        seen = read(content, manifest)
         self._signed(referrer.digest)
-        return f"{seen}, signed"
-
-
-def _plain(manifest: Manifest) -> str:
-    if manifest.media_type not in MANIFESTS:
-        raise _NotAsItShouldBeError(f"a {manifest.media_type}, which Lambda refuses")
-    return f"{manifest.digest}, a plain image manifest"
+        return f"{read(content, manifest)}, signed"
 
 
 def _provenance(content: bytes, manifest: Manifest) -> str:
     statement = _object(content)
-    subjects = [f"sha256:{subject.get('digest', {}).get('sha256')}" for subject in statement.get("subject", [])]
-    if statement.get("predicateType") != PREDICATE or subjects != [manifest.digest]:
+    subjects = [f"sha256:{subject['digest']['sha256']}" for subject in statement["subject"]]
+    if statement["predicateType"] != PREDICATE or subjects != [manifest.digest]:
         raise _NotAsItShouldBeError(f"it is about {', '.join(subjects) or 'nothing'}")
     predicate = statement["predicate"]
     count = len(predicate["buildDefinition"]["resolvedDependencies"])
@@ -110,11 +156,11 @@ def _provenance(content: bytes, manifest: Manifest) -> str:
 
 
 def _spdx(content: bytes, _: Manifest) -> str:
-    return f"{len(_object(content).get('packages', []))} packages"
+    return f"{len(_object(content)['packages'])} packages"
 
 
 def _cyclonedx(content: bytes, _: Manifest) -> str:
-    return f"{len(_object(content).get('components', []))} components"
+    return f"{len(_object(content)['components'])} components"
 
 
 def _record(content: bytes, manifest: Manifest) -> str:
@@ -127,10 +173,7 @@ def _record(content: bytes, manifest: Manifest) -> str:
 
 
 def _object(content: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(content)
-    except ValueError:
-        document = None
+    document = json.loads(content)
     if not isinstance(document, dict):
         raise _NotAsItShouldBeError("it is no JSON object")
     return document
