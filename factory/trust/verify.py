@@ -14,7 +14,7 @@ from factory.referrers import Referrer, Referrers
 from factory.registry import MANIFESTS, Manifest, RegistryError
 from factory.trust.provenance import IN_TOTO, PREDICATE
 from factory.trust.sbom import CYCLONEDX, SPDX
-from factory.trust.signing import Trusted
+from factory.trust.signing import Trusted, signature_tag
 
 _CHUNK = 1 << 20
 
@@ -129,6 +129,8 @@ class Verifier:
         return f"{len(attached)} documents"
 
     def _signed(self, digest: str) -> str:
+        # cosign does not compare what it gets under a tag with the tag's digest.
+        self.referrers.registry.manifest(self.referrers.repository, signature_tag(digest))
         if problem := self.trusted.problem(self.referrers.repository, digest):
             raise _NotAsItShouldBeError(problem)
         return f"of {digest} by {self.trusted.key or self.trusted.identity}"
