@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _STEPS = {"build": ["build"], "test": ["test"], "push": ["push"], "release": ["build", "test", "push"]}
 _FORMS = ("text", "json")
+_SEVERITIES = ("low", "medium", "high", "critical")
 _STATUSES = ("supported", "deprecated", "preview", "create-blocked", "update-blocked")
 
 
@@ -100,6 +101,9 @@ def _options(parsed: argparse.Namespace) -> Options:
         attest=getattr(parsed, "attest", False),
         sign=getattr(parsed, "sign", None),
         logged=not getattr(parsed, "no_transparency_log", False),
+        content_trust=getattr(parsed, "content_trust", None),
+        fail_on=getattr(parsed, "fail_on", None),
+        scanner=getattr(parsed, "scanner", None),
         publishing=Publishing(getattr(parsed, "publishing", Publishing.EACH)),
         selection=Selection(
             patterns=tuple(getattr(parsed, "selectors", ())),
@@ -183,6 +187,13 @@ def _parser() -> argparse.ArgumentParser:
     promoting = add(
         "promote", "Let the tags that move stand for images that --hold left waiting: all, or none.", selecting
     )
+    for command in (*running[2:], promoting):
+        command.add_argument(
+            "--content-trust",
+            metavar="SERVER",
+            default=_environment("CONTENT_TRUST"),
+            help="enter tags for Docker Content Trust: https://HOST:PORT (needs notary)",
+        )
     verifying = add("verify", "Check a published image: signature, provenance, SBOM, the record of its smoke test.")
     verifying.add_argument("reference", metavar="REF", help="HOST/REPOSITORY:TAG, …@DIGEST, or a tag of ours")
     verifying.add_argument("--key", default=_environment("KEY"), help="the public key whose signatures count")
@@ -221,6 +232,16 @@ def _publishing(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--sign", metavar="KEY", default=_environment("SIGN"), help="sign with cosign: a key, or `keyless`"
+    )
+
+    parser.add_argument(
+        "--fail-on",
+        choices=_SEVERITIES,
+        default=_environment("FAIL_ON"),
+        help="push nothing in which a scanner finds that, or worse",
+    )
+    parser.add_argument(
+        "--scanner", metavar="COMMAND", default=_environment("SCANNER"), help="prints grype's JSON or SARIF of an image"
     )
 
 

@@ -286,12 +286,14 @@ def doctor(options: Options) -> int:
     from factory.doctor import examine
 
     findings = examine(Session(options).repository, options.builder)
-    rows = [("lacks" if finding.remedy else "ok", finding.what, finding.seen) for finding in findings]
+    lacks = [finding for finding in findings if finding.remedy and not finding.optional]
+    states = ("lacks" if finding in lacks else "optional" if finding.remedy else "ok" for finding in findings)
+    rows = [(state, finding.what, finding.seen) for state, finding in zip(states, findings, strict=True)]
     print(table(("", "WHAT", "SEEN"), rows))
     for finding in findings:
         if finding.remedy:
             print(f"{finding.what}: {finding.remedy}")
-    return ExitCode.MACHINE if any(finding.remedy for finding in findings) else ExitCode.DONE
+    return ExitCode.MACHINE if lacks else ExitCode.DONE
 
 
 def _local_plan(session: Session) -> list[Item]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from factory.emulator import go
 from factory.errors import FactoryError, MachineError
@@ -21,6 +21,8 @@ class Finding:
     what: str
     seen: str
     remedy: str = ""
+    optional: bool = False
+    """Only some option needs it."""
 
 
 def examine(repository: Repository, builder: str | None) -> list[Finding]:
@@ -42,7 +44,11 @@ def examine(repository: Repository, builder: str | None) -> list[Finding]:
             f"start {repository.host}, name another with --registry, or log in",
         ),
     ]
-    return [_look(*look) for look in looks]
+    extras: list[tuple[str, Callable[[], str], str]] = [
+        ("cosign", lambda: _found("cosign"), "install cosign: --sign and `factory verify` call it"),
+        ("syft", lambda: _found("syft"), "install syft: --attest calls it"),
+    ]
+    return [*(_look(*look) for look in looks), *(replace(_look(*look), optional=True) for look in extras)]
 
 
 def _look(what: str, look: Callable[[], str], remedy: str) -> Finding:
@@ -80,6 +86,13 @@ def _platform(architecture: Architecture, builder: str | None) -> str:
     if architecture.platform not in text:
         raise MachineError(f"the builder does not build for {architecture.platform}")
     return "the builder builds for it"
+
+
+def _found(program: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        raise MachineError(f"there is no {program}")
+    return path
 
 
 def _says_all(*command: str) -> str:

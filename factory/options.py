@@ -51,4 +51,10 @@ class Options:
     """The key that signs what is pushed, or `keyless`."""
     logged: bool = True
     """Whether signatures are entered in, and looked up from, the public transparency log."""
+    content_trust: str | None = None
+    """The server of Docker Content Trust where tags are entered."""
+    fail_on: str | None = None
+    """The severity from which on a scanner's finding stops a push."""
+    scanner: str | None = None
+    """The scanner's command, where it is not grype."""
     selection: Selection = field(default_factory=Selection)

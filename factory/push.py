@@ -31,6 +31,8 @@ from factory.registry import (
     RegistryError,
     RegistryUnreachableError,
 )
+from factory.trust.content import ContentTrust
+from factory.trust.scanner import Gate
 from factory.trust.voucher import Voucher
 
 _PAUSES = (1.0, 3.0, 9.0)  # seconds before each further try of a push
@@ -54,6 +56,8 @@ class Publisher:
     today: date
     build_dir: Path
     voucher: Voucher | None = None
+    content_trust: ContentTrust | None = None
+    gate: Gate | None = None
 
     @property
     def referrers(self) -> Referrers:
@@ -77,14 +81,19 @@ class Publisher:
 
         Raises:
             NotTestedError: as `push`.
+            VulnerableError: a scanner finds what must not be published; it has no record then, and is never promoted.
             RegistryError, EngineError, RegistryUnreachableError: after all tries.
         """
         self._vouched(image, record)
         tag, manifest = self._date(image, record, step, renew)
+        if self.gate:
+            step(f"scanning {tag}")
+            self.gate.check(f"{self.repository}@{manifest.digest}")
         self.referrers.attach(manifest, document(record))
         if self.voucher:
             step(f"vouching for {tag}")
             self.voucher.vouch(manifest, record)
+        self._enter(tag, manifest)
         return self._with_tags(record, {tag})
 
     def promote(self, image: Image, record: Record, step: Callable[[str], None]) -> Record:
@@ -100,6 +109,7 @@ class Publisher:
         there = self.registry.manifest(self.repository, image.name)
         if there is None or there.digest != manifest.digest:
             self.registry.put(self.repository, image.name, manifest)
+        self._enter(image.name, manifest)
         step(f"index {image.stem}")
         self._update_index(image)
         return self._with_tags(record, set(image.tags))
@@ -190,6 +200,11 @@ class Publisher:
                 )
             if old is None or old.digest != new.digest:
                 self.registry.put(self.repository, image.stem, new)
+            self._enter(image.stem, new)
+
+    def _enter(self, tag: str, manifest: Manifest) -> None:
+        if self.content_trust:
+            self.content_trust.enter(tag, manifest)
 
 
 def index(members: list[tuple[Architecture, Manifest]]) -> Manifest:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from factory.published import Published, Reader
     from factory.push import Publisher
     from factory.registry import Registry
+    from factory.trust.content import ContentTrust
+    from factory.trust.scanner import Gate
     from factory.trust.voucher import Voucher
 
 
@@ -173,6 +175,8 @@ class Session:
             self.today,
             self.options.build_dir,
             self._voucher(),
+            self._content_trust(),
+            self._gate(),
         )
 
     @property
@@ -192,6 +196,19 @@ class Session:
         signer = Signer(self.registry, self.repository, options.sign, options.logged) if options.sign else None
         builder = Builder.here(self.matrix.publish.source, options.matrix.parent)
         return Voucher(self.reader.referrers, builder, options.attest, signer)
+
+    def _gate(self) -> Gate | None:
+        """What stops a vulnerable image, where that is asked for."""
+        from factory.trust.scanner import Gate
+
+        return Gate.of(self.options.scanner, self.options.fail_on) if self.options.fail_on else None
+
+    def _content_trust(self) -> ContentTrust | None:
+        """Where tags are entered for docker, where that is asked for."""
+        from factory.trust.content import ContentTrust
+
+        server, locks = self.options.content_trust, self.options.build_dir / "locks"
+        return ContentTrust(server, self.repository, locks) if server else None
 
     def companions(self, image: Image) -> tuple[Image, ...]:
         """The other images that an image's test needs; an image that cannot be executed is tested alone."""
