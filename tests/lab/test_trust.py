@@ -90,10 +90,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, locked: Path, tools: str) ->
     with registry_over(folder / "registry") as host:
         factory = Factory(folder, ROOT / "matrix.toml", Repository(host, NAME), locked, extra)
         factory("release", IMAGE, OTHER, "--attest", "--sign", str(key), "--no-transparency-log")
-    copy = folder / "copy"
-    shutil.copytree(folder / "registry", copy)
-    with registry_over(copy) as host:
-        yield World(Factory(folder, ROOT / "matrix.toml", Repository(host, NAME), locked, extra), copy, key)
+        yield World(factory, folder / "registry", key)
 
 
 def test_what_is_signed_and_attested_is_the_tested_image_and_plain(world: World) -> None:
