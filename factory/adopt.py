@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from factory.engine import Engine
@@ -19,8 +20,8 @@ class Adopter:
     engine: Engine
     records: Records
 
-    def adopt(self, image: Image, inputs: Inputs, there: Published | None) -> Record | None:
-        """The record of a published image with these very inputs, which is in the engine then; None if there is none.
+    def adopt(self, image: Image, inputs: Inputs, there: Published, serves: Callable[[Record], bool]) -> Record | None:
+        """The record of a published image with these very inputs, which is in the engine then; None if it does not do.
 
         Without the record that a push attaches, nobody could say how it was tested: such an image is built again.
 
@@ -28,10 +29,12 @@ class Adopter:
             EngineError: the engine could not pull it.
             RegistryError, RegistryUnreachableError: as the registry answers.
         """
-        if there is None or there.inputs_key != inputs.key:
+        if there.inputs_key != inputs.key:
             return None
         record = self.reader.record(there)
         if record is None or (record.digest, record.inputs_key) != (there.manifest.digest, inputs.key):
+            return None
+        if not serves(record):
             return None
         self.engine.pull(
             str(self.reader.repository), there.manifest.digest, inputs.platform, local_name(image.name, inputs.key)

@@ -11,7 +11,7 @@ from factory.archives import of_source
 from factory.images import Image, status_on
 from factory.lock import source_reference
 from factory.matrix import Matrix, Variant
-from factory.plan import Item
+from factory.plan import Action, Item
 from factory.records import Record
 from factory.session import Session
 from factory.shards import RUNNERS
@@ -96,6 +96,16 @@ def plan_entry(item: Item) -> dict[str, Any]:
 def plan_text(items: Sequence[Item]) -> str:
     """`factory plan` for people."""
     return table(("NAME", "ACTION", "REASON"), [(item.image.name, item.action.value, item.reason) for item in items])
+
+
+def plan_markdown(items: Sequence[Item]) -> str:
+    """The plan for a job's summary: what is to be done, and how much is not."""
+    todo = [item for item in items if item.action is not Action.SKIP]
+    lines = [f"\n{len(todo)} of {len(items)} images are to be worked on.\n"]
+    if todo:
+        lines += ["| image | action | reason |", "|---|---|---|"]
+        lines += [f"| {item.image.name} | {item.action} | {item.reason} |" for item in todo]
+    return "\n".join(lines) + "\n"
 
 
 def github_matrix(items: Iterable[Item]) -> dict[str, Any]:

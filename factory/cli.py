@@ -77,7 +77,10 @@ def _plan(options: Options, parsed: argparse.Namespace) -> int:
     from factory.shards import Part, Wave
 
     part = Part.parse(parsed.shard) if parsed.shard else None
-    return commands.plan(options, parsed.format, part, Wave(parsed.wave) if parsed.wave else None)
+    if parsed.wave == "each" and parsed.format != "github":
+        raise UsageError("--wave each makes job matrices, for --format github; else name `bases` or `runtimes`")
+    waves = tuple(Wave) if parsed.wave == "each" else (Wave(parsed.wave),) if parsed.wave else ()
+    return commands.plan(options, parsed.format, part, waves, parsed.summary)
 
 
 def _options(parsed: argparse.Namespace) -> Options:
@@ -157,9 +160,17 @@ def _parser() -> argparse.ArgumentParser:
     locking = add("lock", "Resolve upstream references to digests, and write the lock.")
     locking.add_argument("--upgrade", action="store_true", help="move what is locked already, too")
     locking.add_argument("--since", metavar="REV", help="change nothing: tell what moved since a git revision")
-    locking.add_argument("--allow-unresolved", action="store_true", help="note what no registry answers for")
     locking.add_argument(
-        "--stand-ins", action="store_true", help="the mirrors are a lab: note its own checksums, and what it lacks"
+        "--allow-unresolved",
+        action="store_true",
+        default=_switch("ALLOW_UNRESOLVED"),
+        help="note what no registry answers for",
+    )
+    locking.add_argument(
+        "--stand-ins",
+        action="store_true",
+        default=_switch("STAND_INS"),
+        help="the mirrors are a lab: note its own checksums, and what it lacks",
     )
     rendering = add("render", "Write Dockerfiles and docker-bake.json, usable with plain docker.")
     rendering.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to (default: the build directory)")
@@ -170,8 +181,11 @@ def _parser() -> argparse.ArgumentParser:
     planning = add("plan", "Show what would be done with each image, and why.", selecting)
     planning.add_argument("--shard", metavar="I/N", help="only the I-th of N parts; with --format github N jobs")
     planning.add_argument(
-        "--wave", choices=("bases", "runtimes"), help="only the bases, or only what is built from them"
+        "--wave",
+        choices=("bases", "runtimes", "each"),
+        help="only the bases, or only what is built from them; with --format github `each` as a matrix of its own",
     )
+    planning.add_argument("--summary", type=Path, metavar="FILE", help="append the plan to a file as Markdown")
     _staleness(planning)
     running = [
         add("build", "Build the images.", selecting),

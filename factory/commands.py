@@ -143,16 +143,20 @@ def _diff_images(options: Options, old: str, new: str) -> int:
     return ExitCode.DONE
 
 
-def plan(options: Options, form: str, part: Part | None, wave: Wave | None) -> int:
-    """Prints what would be done with each selected image, and why."""
+def plan(options: Options, form: str, part: Part | None, waves: Sequence[Wave], summary: Path | None) -> int:
+    """Prints what would be done with each selected image, and why; of several waves the job matrix of each."""
     session = Session(options)
     plans = session.stale.values() if options.stale else _local_plan(session)
     relevant = _relevant(list(plans), set(session.named), session.companions)
-    items = [item for item in relevant if wave is None or wave.has(item.image)]
+    items = [item for item in relevant if not waves or any(wave.has(item.image) for wave in waves)]
     for file in session.records.damaged:
         print(f"warning: {file} is damaged and counts as missing", file=sys.stderr)
+    if summary:
+        _append(summary, catalogue.plan_markdown(items))
     if form == "github":
-        print(json.dumps(_job_matrix(session, items, part)))
+        of_wave = {wave: [item for item in items if wave.has(item.image)] for wave in waves}
+        matrices = {wave.value: _job_matrix(session, mine, part) for wave, mine in of_wave.items()}
+        print(json.dumps(matrices if len(waves) > 1 else _job_matrix(session, items, part)))
         return ExitCode.DONE
     if part:
         images = [item.image for item in items]
@@ -320,6 +324,11 @@ def _relevant(items: list[Item], named: set[Image], companions: Companions) -> l
         for item in items
         if item.image in named | for_tests.keys() | (undone.keys() & parents)
     ]
+
+
+def _append(file: Path, text: str) -> None:
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write(text)
 
 
 def _print(form: str, data: object, text: object) -> None:

@@ -121,13 +121,15 @@ class Run:
     def _adopt(self, image: Image) -> bool:
         """With --stale, takes an image from the registry that has it with the present inputs."""
         session = self.session
-        if not session.options.stale or session.is_fresh(image):
+        if not session.options.stale:
             return False
         self._begin(image, Step.BUILD)("taking it from the registry")
-        record = session.adopter.adopt(image, session.inputs_of(image), session.published.get(image))
-        if record:
-            self._keep(image, record)
-        return record is not None
+        inputs = session.inputs_of(image)
+        for there in session.offered(image):
+            if record := session.adopter.adopt(image, inputs, there, lambda known: session.serves(image, known)):
+                self._keep(image, record)
+                return True
+        return False
 
     def _test(self, image: Image) -> bool:
         session, record = self.session, self._needed(image)

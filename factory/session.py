@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from factory import bootstraps, coverage, lock, plan
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from factory.trust.content import ContentTrust
     from factory.trust.scanner import Gate
     from factory.trust.voucher import Voucher
+
+
+_WAITING = 3  # dated tags that are looked at: what waits for `promote` is young
 
 
 class Session:
@@ -248,6 +252,18 @@ class Session:
             return self.registry.tags(self.repository)
         except (RegistryError, RegistryUnreachableError):
             return []
+
+    def offered(self, image: Image) -> Iterator[Published]:
+        """What the registry has of an image: under its name, then what waits under dated tags for `promote`.
+
+        What is to be built anew is not taken from there, except a parent that another job has built anew already.
+        """
+        if not self.is_fresh(image):
+            if there := self.published.get(image):
+                yield there
+        elif image in self.selected:
+            return
+        yield from islice(self.reader.staged(image, self._tags), _WAITING)
 
     def is_fresh(self, image: Image) -> bool:
         """Whether an image is to be built anew although one with its inputs is published."""

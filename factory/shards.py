@@ -115,11 +115,15 @@ def _jobs_by_architecture(lengths: Mapping[tuple[Architecture, str], float], job
 
 
 def job_matrix(jobs: Sequence[Job]) -> dict[str, Any]:
-    """GitHub's job matrix, a job a shard: `images` are the selectors of its `factory release`."""
+    """GitHub's job matrix, a job a shard: `images` are the selectors of its `factory release`.
+
+    `name` is for people; `slug` fits the name of a file.
+    """
     return {
         "include": [
             {
                 "name": f"{job.architecture} {number}/{len(jobs)}",
+                "slug": f"{job.architecture}-{number}-of-{len(jobs)}",
                 "architecture": job.architecture.value,
                 "runner": RUNNERS[job.architecture],
                 "images": " ".join(image.name for image in job.images),

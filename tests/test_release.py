@@ -521,3 +521,28 @@ def test_a_full_disk_is_told_as_such(machine: Machine, capsys: pytest.CaptureFix
     said = capsys.readouterr().err
     assert "factory: build: No space left on device: the file system at /" in said
     assert "make room, and run the same command again: what is complete is kept" in said
+
+
+def test_a_parent_that_another_job_holds_is_not_built_again(machine: Machine) -> None:
+    assert _release("--hold", "--stale", "al2-x86_64", "build-al2-x86_64") == 0
+    machine.forget()
+    assert _release("--hold", "--stale", "python3.11") == 0
+    assert {word for word in machine.work if "al2" in word} == {"pull al2-x86_64", "pull build-al2-x86_64"}
+
+
+def test_a_parent_that_another_job_made_afresh_and_holds_is_not_made_again(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Session, "today", property(lambda _: datetime.now(UTC).date() - timedelta(days=40)))
+    assert _release() == 0
+    monkeypatch.undo()
+    machine.packages = "newer"
+
+
+def test_what_an_earlier_run_held_back_is_neither_built_nor_tested_again(machine: Machine) -> None:
+    assert _release("--hold", "--stale", *SLICE) == 0
+    before = machine.registry.tags()
+    machine.forget()
+    assert _release("--hold", "--stale", *SLICE) == 0
+    assert {word.split()[0] for word in machine.work} == {"pull"}
+    assert machine.registry.tags() == before
