@@ -86,7 +86,10 @@ def _settings(origin: Path, folder: Path, only: frozenset[str]) -> Settings:
         environment={**ours, **lab, "FACTORY_ALLOW_UNRESOLVED": "1", "FACTORY_STAND_INS": "1"},
         contexts={
             "github": {"sha": head.stdout.strip(), "ref": "refs/heads/main", "base_ref": "main", "actor": "lab"},
-            "vars": {"FACTORY_REGISTRY": os.environ["FACTORY_REGISTRY"]},
+            "vars": {
+                "FACTORY_REGISTRY": os.environ["FACTORY_REGISTRY"],
+                "FACTORY_SIGN": os.environ.get("FACTORY_SIGN", "no"),
+            },
         },
         only=only,
     )

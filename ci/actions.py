@@ -55,7 +55,7 @@ def _docker(_place: Place, _given: Mapping[str, Any]) -> str:
 
 def _cosign(_place: Place, _given: Mapping[str, Any]) -> str:
     if shutil.which("cosign") is None:
-        raise StepFailedError("cosign is not installed here; install it, or sign nothing (--input sign=)")
+        raise StepFailedError("cosign is not installed here; install it, or sign nothing (FACTORY_SIGN=no)")
     return "here already"
 
 

@@ -533,10 +533,20 @@ def test_a_parent_that_another_job_holds_is_not_built_again(machine: Machine) ->
 def test_a_parent_that_another_job_made_afresh_and_holds_is_not_made_again(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Session, "today", property(lambda _: datetime.now(UTC).date() - timedelta(days=40)))
     assert _release() == 0
-    monkeypatch.undo()
+    machine.forget()
+    later = datetime.now(UTC).date() + timedelta(days=40)
+    monkeypatch.setattr(Session, "today", property(lambda _: later))
     machine.packages = "newer"
+    assert _release("--hold", "--max-age", "30", "al2-x86_64", "build-al2-x86_64") == 0
+    assert "build al2-x86_64 afresh" in machine.work
+    machine.forget()
+    assert _release("--hold", "--max-age", "30", "python3.11") == 0
+    assert {word for word in machine.work if "al2" in word} == {"pull al2-x86_64", "pull build-al2-x86_64"}
+    assert f"build {RUN} afresh" in machine.work
+    tags = machine.registry.tags()
+    assert tags[f"{later:%Y%m%d}-al2-x86_64"] in machine.images
+    assert tags["al2-x86_64"] not in machine.images
 
 
 def test_what_an_earlier_run_held_back_is_neither_built_nor_tested_again(machine: Machine) -> None:

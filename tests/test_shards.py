@@ -53,6 +53,7 @@ def test_a_job_runs_on_its_own_architecture_and_names_its_images() -> None:
     }
     assert entries[0] == {
         "name": "x86_64 1/2",
+        "slug": "x86_64-1-of-2",
         "architecture": "x86_64",
         "runner": RUNNERS[Architecture.X86_64],
         "images": "python3.13-x86_64 build-python3.13-x86_64",
