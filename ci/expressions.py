@@ -70,7 +70,8 @@ class _Parser:
     def either(self) -> Any:
         value = self.both()
         while self.take("||"):
-            value = value or self.both()  # what GitHub calls false is what Python does, once JSON is parsed
+            other = self.both()
+            value = value or other  # what GitHub calls false, Python does too
         return value
 
     def both(self) -> Any:

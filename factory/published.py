@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -25,13 +25,14 @@ _DATED = re.compile(r"(?P<day>[0-9]{8})(?:\.[0-9]+)?-(?P<name>.+)")
 class Published:
     """The image that a name stands for now.
 
-    `inputs_key` and `inputs` are None where the image has no labels of ours; `day` is that of its youngest dated tag.
+    `inputs_key` and `inputs` are None where the image has no labels of ours; `day` is that of the youngest dated tag
+    that stands for this very image, where that was asked for: a younger one may wait to be promoted.
     """
 
     manifest: Manifest
     inputs_key: str | None
     inputs: Inputs | None
-    day: date | None
+    day: date | None = None
     records: tuple[Referrer, ...] = ()
 
     record: Record | None = None
@@ -51,16 +52,17 @@ class Reader:
     repository: Repository
     referrers: Referrers
 
-    def read(self, images: Sequence[Image]) -> dict[Image, Published | None]:
-        """What each image's name stands for; None where nothing is published under it.
+    def read(self, images: Sequence[Image], dated: bool = False) -> dict[Image, Published | None]:
+        """What each image's name stands for, `dated` with its day; None where nothing is published under it.
 
         Raises:
             RegistryError: refused.
             RegistryUnreachableError: no answer.
         """
-        days = youngest_days(self.registry.tags(self.repository))
+        tags = _dated_tags(self.registry.tags(self.repository)) if dated else {}
         with ThreadPoolExecutor(_PARALLEL) as pool:
-            return dict(zip(images, pool.map(lambda image: self._one(image, days), images), strict=True))
+            found = pool.map(lambda image: self._one(image, tags.get(image.name, ())), images)
+            return dict(zip(images, found, strict=True))
 
     def staged(self, image: Image, tags: Iterable[str]) -> Iterator[Published]:
         """What is published under an image's dated tags, youngest first; `tags` are those of the repository.
@@ -69,9 +71,8 @@ class Reader:
             RegistryError: refused.
             RegistryUnreachableError: no answer.
         """
-        dated = [tag for tag in tags if (split := split_dated(tag)) and split[0] == image.name]
-        for tag in sorted(dated, key=_age, reverse=True):
-            if found := self._tagged(tag, None):
+        for tag in _dated_tags(tags).get(image.name, ()):
+            if found := self._tagged(tag):
                 yield found
 
     def record(self, there: Published) -> Record | None:
@@ -84,10 +85,19 @@ class Reader:
         content = self.referrers.fetch(there.records[-1]) if there.records else None
         return parse(content) if content else None
 
-    def _one(self, image: Image, days: Mapping[str, date]) -> Published | None:
-        return self._tagged(image.name, days.get(image.name))
+    def _one(self, image: Image, dated: Iterable[str]) -> Published | None:
+        there = self._tagged(image.name)
+        return replace(there, day=self._day(there.manifest.digest, dated)) if there else None
 
-    def _tagged(self, tag: str, day: date | None) -> Published | None:
+    def _day(self, digest: str, dated: Iterable[str]) -> date | None:
+        """The day of the first of these tags that stands for a digest; mostly that is the very first."""
+        for tag in dated:
+            manifest = self.registry.manifest(self.repository, tag)
+            if manifest and manifest.digest == digest and (split := split_dated(tag)):
+                return split[1]
+        return None
+
+    def _tagged(self, tag: str) -> Published | None:
         manifest = self.registry.manifest(self.repository, tag)
         if manifest is None:
             return None
@@ -97,7 +107,6 @@ class Reader:
             manifest=manifest,
             inputs_key=labels.get(LABEL),
             inputs=_inputs(labels),
-            day=day,
             records=tuple(referrer for referrer in records if referrer.artifact_type == RECORD_TYPE),
         )
 
@@ -119,6 +128,14 @@ def youngest_days(tags: Iterable[str]) -> dict[str, date]:
         if dated := split_dated(tag):
             name, day = dated
             found[name] = max(day, found.get(name, day))
+    return found
+
+
+def _dated_tags(tags: Iterable[str]) -> dict[str, list[str]]:
+    """By image name, its dated tags, youngest first."""
+    found: dict[str, list[str]] = {}
+    for tag in sorted((tag for tag in tags if split_dated(tag)), key=_age, reverse=True):
+        found.setdefault(tag.partition("-")[2], []).append(tag)
     return found
 
 

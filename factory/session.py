@@ -106,7 +106,8 @@ class Session:
     @cached_property
     def published(self) -> dict[Image, Published | None]:
         """What the registry has of the named images and their ancestors."""
-        return self.reader.read(with_ancestors([*self.named, *self._peers(self.named)]))
+        images = with_ancestors([*self.named, *self._peers(self.named)])
+        return self.reader.read(images, dated=self.options.max_age is not None)
 
     @cached_property
     def named(self) -> list[Image]:
