@@ -175,6 +175,8 @@ class JobRun:
 
     def _commands(self, step: Mapping[str, Any], contexts: Mapping[str, Any]) -> str:
         """Runs the commands as GitHub does for `shell: bash`; their output is in the job's log."""
+        if "${{" in step["run"]:
+            raise StepFailedError("an expression in commands is code from outside; hand it over in env")
         files = {kind: self.folder / "temp" / kind.lower() for kind in _FILES}
         for kind, file in files.items():
             file.open("a").close() if kind == "STEP_SUMMARY" else file.write_text("")

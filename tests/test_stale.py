@@ -69,7 +69,7 @@ class Shelf:
     ) -> dict[str, Item]:
         images = with_ancestors(wanted)
         standard = Standard(lambda _: tests, TODAY, max_age, locked)
-        items = stale(images, inputs or inputs_of(), self.reader.read(images), standard, dated=True)
+        items = stale(images, inputs or inputs_of(), self.reader.read(images, dated=True), standard)
         return {item.image.name: item for item in items}
 
 
