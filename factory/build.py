@@ -7,12 +7,13 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 from factory.buildx_progress import events
+from factory.caches import Caches
 from factory.contexts import Contexts, labels
 from factory.engine import Engine
 from factory.errors import FactoryError, MachineError, UsageError
@@ -78,6 +79,7 @@ class Builder:
     contexts: Contexts
     build_dir: Path
     builder: str | None = None
+    caches: Caches = field(default_factory=Caches)
 
     def check(self) -> None:
         """Refuses a builder that could neither find parents in the engine nor leave its images there.
@@ -154,6 +156,7 @@ class Builder:
         command += [f"--secret={secret}" for secret in self.contexts.secrets()]
         command += [f"--build-arg={name}={value}" for name, value in self.contexts.arguments(image).items()]
         command += [f"--label={name}={value}" for name, value in labels(inputs).items()]
+        command += self.caches.arguments(image.name)
         command += [f"--build-context={name}={target}" for name, target in self.contexts.of(image).items()]
         return [*command, str(self.build_dir / self.contexts.folder(image))]
 

@@ -84,6 +84,7 @@ def _plan(options: Options, parsed: argparse.Namespace) -> int:
 
 
 def _options(parsed: argparse.Namespace) -> Options:
+    from factory.caches import Caches
     from factory.images import Selection
     from factory.options import Options, Publishing
 
@@ -107,6 +108,7 @@ def _options(parsed: argparse.Namespace) -> Options:
         content_trust=getattr(parsed, "content_trust", None),
         fail_on=getattr(parsed, "fail_on", None),
         scanner=getattr(parsed, "scanner", None),
+        caches=Caches.parse(getattr(parsed, "cache_from", ()), getattr(parsed, "cache_to", ())),
         publishing=Publishing(getattr(parsed, "publishing", Publishing.EACH)),
         selection=Selection(
             patterns=tuple(getattr(parsed, "selectors", ())),
@@ -196,6 +198,8 @@ def _parser() -> argparse.ArgumentParser:
     for command in running:
         command.add_argument("--timing", action="store_true", help="print where the time went, and the critical path")
         _staleness(command)
+    for command in (running[0], running[-1]):
+        _caching(command)
     for command in running[2:]:
         _publishing(command)
     promoting = add(
@@ -234,6 +238,18 @@ def _parser() -> argparse.ArgumentParser:
 def _staleness(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stale", action="store_true", help="compare with the registry: only what it lacks")
     parser.add_argument("--max-age", type=_days, metavar="DAYS", help="as --stale, and what is older is stale too")
+
+
+def _caching(parser: argparse.ArgumentParser) -> None:
+    for name, verb in (("from", "read"), ("to", "write")):
+        given = _environment(f"CACHE_{name.upper()}", "").split()
+        parser.add_argument(
+            f"--cache-{name}",
+            action="append",
+            default=given,
+            metavar="type=…",
+            help=f"a cache that builds {verb}: type=registry,ref=…, type=local,… or type=gha,…; {{name}}: the image",
+        )
 
 
 def _publishing(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from factory.caches import Caches
 from factory.images import Selection
 
 
@@ -39,6 +40,7 @@ class Options:
     """More than the cores: a build compresses on one core, and waits for the disk and the registry on none."""
     verbose: bool = False
     quiet: bool = False
+    caches: Caches = field(default_factory=Caches)
     locked: bool = False
     stale: bool = False
     """Only what the registry lacks or has otherwise; what it has already is taken from there."""

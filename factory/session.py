@@ -142,7 +142,8 @@ class Session:
         """What builds."""
         from factory.build import Builder
 
-        return Builder(self.engine, self.processes, self.contexts, self.options.build_dir, self.options.builder)
+        options = self.options
+        return Builder(self.engine, self.processes, self.contexts, options.build_dir, options.builder, options.caches)
 
     @cached_property
     def registry(self) -> Registry:
