@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import build, command, emulator, size
+from bench import build, command, emulator, plan, size
 
 _ALL = {
     "command": command.main,
@@ -12,6 +12,7 @@ _ALL = {
     "emulator": emulator.main,
     "soak": emulator.soak,
     "size": size.main,
+    "plan": plan.main,
 }
 
 
