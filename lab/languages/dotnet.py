@@ -210,7 +210,10 @@ def _description(shared: Path, version: str) -> dict[str, object]:
 
 
 def compile_with_mono(kit: Kit, out: Path, target: str, references: Iterable[Path], source: Path) -> None:
-    """Compile C# by mono's compiler: the first step, before there is a `dotnet` that could."""
+    """Compile C# by mono's compiler: the first step, before there is a `dotnet` that could.
+
+    An assembly's identity is the name that it is compiled to, so it is never renamed.
+    """
     work = kit.work / f"compile-{out.name}"
     for folder in ("references", "sources"):
         (work / folder).mkdir(parents=True)
@@ -220,10 +223,10 @@ def compile_with_mono(kit: Kit, out: Path, target: str, references: Iterable[Pat
         shutil.copy(path, work / "sources")
     script = f"""
         for assembly in references/*.dll; do set -- "$@" "-r:$assembly"; done
-        mcs -nostdlib -noconfig -langversion:7 -target:{target} -out:out.dll "$@" sources/*.cs
+        mcs -nostdlib -noconfig -langversion:7 -target:{target} -out:{out.name} "$@" sources/*.cs
     """
     kit.tools("bookworm").shell(script, work, log=out.with_suffix(".log"))
-    shutil.move(work / "out.dll", out)
+    shutil.move(work / out.name, out)
 
 
 def assemblies(folder: Path) -> list[Path]:
