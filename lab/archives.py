@@ -95,9 +95,26 @@ def pack(tree: Path, target: Path, form: str) -> None:
                 archive.writestr(entry, path.read_bytes())
         return
     how = {"tar.gz": "gzip -1n", "tar.xz": "xz -1"}[form]  # what is read once or twice on this machine
-    names = [str(path.relative_to(tree)) for path in files]
+    names = target.with_name("names")
+    names.write_text("".join(f"{path.relative_to(tree)}\n" for path in files))
     fixed = ["--owner=0", "--group=0", "--numeric-owner", f"--mtime=@{EPOCH}", "--format=posix"]
-    run(["tar", "-c", *fixed, "--pax-option=delete=atime,delete=ctime", "-I", how, "-f", target, "-C", tree, *names])
+    run(
+        [
+            "tar",
+            "-c",
+            *fixed,
+            "--pax-option=delete=atime,delete=ctime",
+            "-I",
+            how,
+            "-f",
+            target,
+            "-C",
+            tree,
+            "-T",
+            names,
+        ]
+    )
+    names.unlink()
 
 
 def publish(settings: Settings, name: str, file: Path) -> None:
@@ -110,7 +127,7 @@ def publish(settings: Settings, name: str, file: Path) -> None:
         part.replace(target)
 
 
-def digest(settings: Settings, name: str) -> str | None:
+def digest(settings: Settings, name: str, algorithm: str = "sha256") -> str | None:
     """The digest of an archive, if it is there."""
     path = folder(settings) / name
-    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}" if path.is_file() else None
+    return f"{algorithm}:{hashlib.new(algorithm, path.read_bytes()).hexdigest()}" if path.is_file() else None

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from lab import archives, demands, fetch, images, index, layers, rootfs, rpms, tools
+from lab import archives, demands, fetch, images, index, layers, python_pins, rootfs, rpms, tools
 from lab.catalogue import BASES, LAMBDA_NAMES, Base, versions
 from lab.debian import SUITES, Apt, Suite
 from lab.errors import LabError
@@ -63,20 +63,23 @@ class Assembly:
                 if target.short not in self.failed:
                     self._publish(target, architecture)
             say(f"{architecture} images are in the registry")
-        self._files({target.repository for target in targets}, ("amd64", "arm64") if prune_all else ("amd64",))
+        self._files(
+            {target.archive or f"public.ecr.aws/{target.repository}" for target in targets},
+            ("amd64", "arm64") if prune_all else ("amd64",),
+        )
         self.store.prune(everything=prune_all)
         if self.failed:
             raise LabError("\n".join(f"{name}: {error}" for name, error in self.failed.items()))
 
-    def _files(self, repositories: set[str], architectures: Iterable[str]) -> None:
+    def _files(self, upstream: set[str], architectures: Sequence[str]) -> None:
         """What the extras take from the web: stand-ins of archives, a package index."""
-        used = demands.used(repositories)
+        used = demands.used(upstream)
         for archive in demands.archives():
-            maker = _maker(archive)
+            maker = maker_of(archive)
             if maker is None:
                 code = sources("archives.py", "standin.py")
                 made = self.store.step("archive", [asdict(archive), code], partial(archives.stand_in, archive))
-            elif archive.extra in used:
+            elif archive.extra in used and DEBIAN_NAMES.get(archive.architecture, HOST) in architectures:
                 made = self._archive(archive, *maker)
             else:
                 continue  # it would take long, and nobody asks for it
@@ -85,7 +88,7 @@ class Assembly:
         self._in_parallel(
             [
                 partial(self._wheels, requirement, tools.PYTHONS[suite], architecture)
-                for requirement, bases in demands.requirements(repositories).items()
+                for requirement, bases in demands.requirements(upstream).items()
                 for suite in {BASES[base].suite for base in bases}
                 for architecture in architectures
             ]
@@ -114,8 +117,9 @@ class Assembly:
 
     def _wheels(self, requirement: str, python: str, architecture: str) -> None:
         name = f"wheels-{requirement}-{python}-{architecture}"
-        make = partial(index.wheels, requirement, python, architecture)
-        index.publish(self.store.step(name, sources("index.py"), make), archives.folder(self.settings))
+        pins = python_pins.load().get(requirement, {}).get(python)
+        make = partial(index.wheels, requirement, python, architecture, self.downloads / "pypi")
+        index.publish(self.store.step(name, [pins, sources("index.py")], make), archives.folder(self.settings))
 
     # --- what several layers share
 
@@ -308,7 +312,7 @@ class Assembly:
                 raise
 
 
-def _maker(archive: demands.Archive) -> tuple[Language, Needs] | None:
+def maker_of(archive: demands.Archive) -> tuple[Language, Needs] | None:
     """The language that makes an archive, with what it needs for it; None where all there is is a stand-in."""
     asked = ((language, language.archive_needs(archive)) for language in languages())
     return next(((language, needs) for language, needs in asked if needs is not None), None)

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import archives, debian, demands, images, programs
+from lab import archives, debian, demands, images, programs, python_pins
 from lab.archives import FileServer
-from lab.assembly import Assembly
+from lab.assembly import Assembly, maker_of
 from lab.catalogue import LAMBDA_NAMES
 from lab.errors import LabError, MissingError
 from lab.images import Target
@@ -49,6 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     up.add_argument("--all", action="store_true", help="every stand-in")
     up.add_argument("--refresh", action="store_true", help="resolve Debian's package versions anew")
     commands.add_parser("mirrors", help="for FACTORY_MIRROR: where what upstream has is found in the lab")
+    commands.add_parser("pin", help="resolve the Python packages of the extras anew, into lab/python.toml")
     commands.add_parser("down", help="end the registry that was started by up")
     commands.add_parser("status", help="what is up, and every stand-in with its digest")
     tools = commands.add_parser(
@@ -64,6 +65,8 @@ def main(arguments: Sequence[str]) -> int:
                 _up(settings, options.names, everything=options.all, refresh=options.refresh)
             case "down":
                 _down(settings)
+            case "pin":
+                python_pins.write()
             case "mirrors":
                 print(archives.mirrors(settings))
             case "status":
@@ -130,7 +133,22 @@ def _status(settings: Settings) -> int:
         if target.archive:
             digest = archives.digest(settings, target.archive)
             print(f"{target.archive:<34} {digest or f'not assembled: scripts/lab up {target.short}'}")
+    for archive in demands.archives():
+        digest = archives.digest(settings, archive.name)
+        told = f"{digest}; {_content(settings, archive)}" if digest else "not assembled"
+        print(f"{archive.name} ({archive.extra}): {told}")
     return 1 if lacking else 0
+
+
+def _content(settings: Settings, archive: demands.Archive) -> str:
+    """What an archive of the lab is, beside upstream's."""
+    algorithm, _, _ = archive.declared.partition(":")
+    if archive.declared and archives.digest(settings, archive.name, algorithm) == archive.declared:
+        return "upstream's very file"
+    if maker := maker_of(archive):
+        _, needs = maker
+        return f"put together from {', '.join((*needs.maven, *needs.go, *needs.npm, *needs.pypi))}"
+    return "a layout stand-in"
 
 
 def _without_interpreter(target: Target) -> str:

@@ -29,6 +29,8 @@ class Archive:
     version: str = ""
     architecture: str = "any"
     """Lambda's name, or any."""
+    declared: str = ""
+    """The checksum that the matrix has for it, ALGORITHM:DIGITS."""
 
     @property
     def name(self) -> str:
@@ -50,12 +52,12 @@ def identity() -> str:
     return json.dumps([_matrix().get(key) for key in ("extras", "families", "bases")], sort_keys=True, default=str)
 
 
-def used(repositories: Collection[str]) -> set[str]:
-    """The extras of the bases, and of the families whose images these repositories hold, with what those need."""
-    families = [
-        name for name, family in _matrix().get("families", {}).items()
-        if str(family.get("source", "")).partition("/")[2] in repositories
-    ]  # fmt: skip
+def used(upstream: Collection[str]) -> set[str]:
+    """The extras of the bases, and of the families whose images come from these, with what those extras need.
+
+    `upstream` names repositories, with their host, and archives as HOST/PATH.
+    """
+    families = [name for name, family in _matrix().get("families", {}).items() if _comes_from(family, upstream)]
     tables = [*_matrix().get("bases", {}).values(), *(_matrix()["families"][name] for name in families)]
     tables += [runtime for runtime in _matrix().get("runtimes", {}).values() if runtime.get("family") in families]
     named = {name for table in tables for key in ("extras", "run_extras") for name in table.get(key, ())}
@@ -64,10 +66,27 @@ def used(repositories: Collection[str]) -> set[str]:
     return found | {needed for extra in found for needed in _extras()[extra].get("needs", ())}
 
 
-def requirements(repositories: Collection[str]) -> dict[str, set[str]]:
-    """The Python packages that pip or pipx install, for images of these repositories, each with its bases."""
+def _comes_from(family: dict[str, Any], upstream: Collection[str]) -> bool:
+    """Is what a family's images are made of there? The bases always are, which is all that custom runtimes need."""
+    places = [family.get("source", "")] if "source" in family else []
+    places += [archive["url"] for archive in family.get("archive", {}).values()]
+    patterns = [re.sub(r"\{\w+\}", "*", place.split("://")[-1]) for place in places]
+    return not places or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns for name in upstream)
+
+
+def requirements(upstream: Collection[str]) -> dict[str, set[str]]:
+    """The Python packages that pip or pipx install, for images that come from these, each with its bases."""
+    return _requirements(used(upstream))
+
+
+def all_requirements() -> dict[str, set[str]]:
+    """Those of every extra."""
+    return _requirements(_extras())
+
+
+def _requirements(extras: Collection[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for extra in (_extras()[name] for name in sorted(used(repositories))):
+    for extra in (_extras()[name] for name in sorted(extras)):
         for kind in ("pip", "pipx"):
             for base, requirement in extra.get(kind, {}).items():
                 found.setdefault(requirement, set()).add(base)
@@ -85,6 +104,7 @@ def archives() -> list[Archive]:
             int(extra.get("strip", 0)),
             str(extra.get("version", "")),
             architecture,
+            next((f"{kind}:{source[kind]}" for kind in ("sha256", "sha512") if kind in source), ""),
         )
         for name, extra in _extras().items()
         for architecture, source in extra.get("archive", {}).items()

@@ -19,7 +19,8 @@ from lab.errors import LabError, MissingError
 from lab.run import run
 from lab.settings import LAB
 
-_MANYLINUX = ("manylinux1", "manylinux2010", "manylinux2014", "manylinux_2_17", "manylinux_2_28")
+_PLATFORMS = ("manylinux1", "manylinux2010", "manylinux2014", "manylinux_2_17", "manylinux_2_28", "musllinux_1_1")
+"""Which of them is taken is decided by the pinned hashes."""
 _LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 """One client of a kind at a time: they share scratch directories, and the packages too."""
 
@@ -88,7 +89,7 @@ def _wheels(pins: Mapping[str, list[str]], python: str, architecture: str, direc
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     machine = {"amd64": "x86_64", "arm64": "aarch64"}[architecture]
-    platforms = [f"--platform={kind}_{machine}" for kind in _MANYLINUX]
+    platforms = [f"--platform={kind}_{machine}" for kind in _PLATFORMS]
     command = [*_pip(), "download", "-q", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"]
     requirements = target / "requirements.part"
     for group in _without_conflicts(lines):
@@ -165,14 +166,6 @@ def _go(name: str, sha256: str, file: Path) -> None:
 def _same(name: str, found: str, pinned: str) -> None:
     if found != pinned:
         raise LabError(f"{name} is not what its pin says it is: {pinned or 'nothing'} is pinned, {found} was fetched")
-
-
-def resolve(requirement: str, python: str, architecture: str, directory: Path) -> None:
-    """Fetch the wheels of a requirement and of all it needs, in the versions that pip chooses today."""
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}[architecture]
-    platforms = [f"--platform={kind}_{machine}" for kind in _MANYLINUX]
-    command = [*_pip(), "download", "-q", "--only-binary=:all:", "--disable-pip-version-check"]
-    run([*command, f"--python-version={python}", *platforms, requirement, "-d", directory])
 
 
 def _pip() -> list[str]:

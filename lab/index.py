@@ -13,31 +13,30 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from lab import fetch, standin
-from lab.errors import LabError
+from lab import fetch, python_pins, standin
 from lab.store import say
 
 SIMPLE = "simple"
 
 
-def wheels(requirement: str, python: str, architecture: str, out: Path) -> None:
-    """Fetch a requirement and all it needs, or make a stand-in of it."""
-    try:
-        fetch.resolve(requirement, python, architecture, out)
-    except LabError as error:
-        for path in out.iterdir():
-            path.unlink()
-        stand_in(requirement, out)
-        say(f"{requirement} is a stand-in: {str(error).splitlines()[-1].strip()[:150]}")
+def wheels(requirement: str, python: str, architecture: str, downloads: Path, out: Path) -> None:
+    """Fetch a requirement and all it needs as it is pinned, or make a stand-in of it."""
+    pins = python_pins.load().get(requirement, {}).get(python, {"stand_in": "not in lab/python.toml: scripts/lab pin"})
+    if reason := pins.get("stand_in"):
+        stand_in(requirement, reason, out)
+        say(f"{requirement} is a stand-in: {reason}")
+        return
+    for wheel in fetch.wheels(pins, python, architecture, downloads).glob("*.whl"):
+        shutil.copyfile(wheel, out / wheel.name)
 
 
-def stand_in(requirement: str, out: Path) -> None:
+def stand_in(requirement: str, reason: str, out: Path) -> None:
     """A wheel of a name and a version, with a command that says what it is."""
     name, version = requirement.split("==")
     normal = re.sub(r"[-_.]+", "_", re.sub(r"\[.*", "", name)).lower()
     info = f"{normal}-{version}.dist-info"
     command = re.sub(r"\[.*", "", name)
-    text = standin.program(f"/usr/local/bin/{command}", requirement, "the package index has no wheels for this Python")
+    text = standin.program(f"/usr/local/bin/{command}", requirement, reason)
     files = {
         f"{normal}-{version}.data/scripts/{command}": text,
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {normal}\nVersion: {version}\n",

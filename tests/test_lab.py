@@ -310,7 +310,7 @@ def test_every_archive_of_the_matrix_has_a_mirror_in_the_lab() -> None:
 
 
 def test_a_stand_in_wheel_is_found_by_its_project(tmp_path: Path) -> None:
-    index.stand_in("aws-sam.cli[all]==1.2.0", tmp_path)
+    index.stand_in("aws-sam.cli[all]==1.2.0", "no wheels", tmp_path)
     index.publish(tmp_path, tmp_path / "files")
     (wheel,) = (tmp_path / "files" / "simple" / "aws-sam-cli").iterdir()
     assert wheel.name == "aws_sam_cli-1.2.0-py3-none-any.whl"

@@ -9,6 +9,7 @@ from pathlib import Path
 from lab import tools
 from lab.catalogue import TRIPLES, Base
 from lab.debian import Suite
+from lab.demands import Archive
 from lab.language import Debs, Kit, Language, Needs, Runtime
 from lab.languages import python_debian, python_jar
 from lab.languages.python_debian import number
@@ -52,6 +53,20 @@ class Python(Language):
     def programs(self, runtime: Runtime) -> tuple[str, ...]:
         """What a stand-in has."""
         return (f"bin/python{number(runtime)}", "bin/python3", "bin/python", "bin/pip3", "bin/pip")
+
+    def archive_needs(self, archive: Archive) -> Needs | None:
+        """uv is on PyPI too, the same programs as wheels."""
+        return Needs(pypi=(f"uv=={archive.version}",), python="3.11") if archive.extra == "uv" else None
+
+    def fill_archive(self, kit: Kit, archive: Archive) -> None:
+        """Its programs, in a folder of the archive's name."""
+        (wheel,) = kit.wheels().glob("uv-*.whl")
+        target = kit.tree / Path(archive.url).name.removesuffix(".tar.gz")
+        target.mkdir()
+        with zipfile.ZipFile(wheel) as packed:
+            for name in ("uv", "uvx"):
+                (target / name).write_bytes(packed.read(f"uv-{archive.version}.data/scripts/{name}"))
+                (target / name).chmod(0o755)
 
     def base_needs(self, base: Base, architecture: str) -> Needs | None:
         """Python 2.7 for the generations whose yum is written in it."""
