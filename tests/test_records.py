@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from factory.files import DiskError
 from factory.records import CheckResult, Record, Records
 from factory.records import TestResult as SmokeResult
 from tests.support import digest, failed, image, inputs_of, not_executed, passed, record
@@ -73,7 +74,7 @@ def test_a_write_that_fails_leaves_the_old_record_and_no_litter(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskError, match="No space left"):
         records.save(replace(made, size=7))
     assert Records(tmp_path).get(made.digest) == made
     assert len(list((tmp_path / "records").iterdir())) == 1
