@@ -106,8 +106,15 @@ class Engine:
         )
 
     def history(self, reference: str) -> list[tuple[str, int]]:
-        """The steps that an image was made by, first to last, each with the bytes that it takes, unpacked."""
-        entries = self.client.api.history(reference)  # type: ignore[no-untyped-call]
+        """The steps that an image was made by, first to last, each with the bytes that it takes, unpacked.
+
+        Empty where the engine cannot tell: it counts unpacked layers, and an image of another architecture may not be
+        unpacked, as seen with Docker 26.1 after its build cache was pruned.
+        """
+        try:
+            entries = self.client.api.history(reference)  # type: ignore[no-untyped-call]
+        except APIError:
+            return []
         return [(entry["CreatedBy"], entry["Size"]) for entry in reversed(entries)]
 
     def push(self, digest: str, repository: str, tag: str) -> None:

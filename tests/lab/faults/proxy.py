@@ -73,12 +73,12 @@ class Rule:
 
 
 class Proxy:
-    """Listens on a free port of the loopback address. `tags` is every (name of tag, digest) put, in order."""
+    """Listens on a free port of the loopback address. It remembers every tag that was put."""
 
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream
         self.rules: list[Rule] = []
-        self.tags: list[tuple[str, str]] = []
+        self._tags: list[tuple[str, str, str]] = []
         self.injected = 0
         self._lock = threading.Lock()
         self._server = _Server(self)
@@ -105,10 +105,15 @@ class Proxy:
 
     def note(self, path: str, digest: str | None) -> None:
         """Remembers that the registry took a manifest under a tag."""
-        match = re.fullmatch(r"/v2/.+/manifests/([^/:]+)", path)
+        match = re.fullmatch(r"/v2/(.+)/manifests/([^/:]+)", path)
         if match and digest:
             with self._lock:
-                self.tags.append((match[1], digest))
+                self._tags.append((match[1], match[2], digest))
+
+    def tags(self, repository: str) -> list[tuple[str, str]]:
+        """Every (name of tag, digest) put in a repository, in order."""
+        with self._lock:
+            return [(tag, digest) for name, tag, digest in self._tags if name == repository]
 
 
 class _Server(ThreadingHTTPServer):

@@ -171,12 +171,12 @@ class Examination:
 
     def _moved(self) -> Iterator[str]:
         seen: dict[str, str] = {}
-        for tag, digest in self.proxy.tags:
+        for tag, digest in self.proxy.tags(self.behind.name):
             if split_dated(tag) and seen.setdefault(tag, digest) != digest:
                 yield f"the dated tag {tag} moved from {seen[tag]} to {digest}"
 
     def _untrue(self, records: Iterable[Record], tags: Mapping[str, Manifest | None]) -> Iterator[str]:
-        put = set(self.proxy.tags)
+        put = set(self.proxy.tags(self.behind.name))
         for record in records:
             for tag in record.pushed.get(str(self.behind), ()):
                 there = tags.get(tag)
