@@ -18,8 +18,8 @@ _ABOUT = """\
 
 Written by `scripts/coverage` from matrix.toml and [coverage.toml](../coverage.toml): edit those.
 
-*Executed*: in the lab, the image is built and its whole smoke test runs, its functions on a real interpreter of that
-very version. *Built only*: the package registries in reach have no such interpreter, so the image is rendered, linted,
+*Executable*: the lab has a real interpreter of that very version, so that a release there runs the whole smoke test on
+it; which ones have been released so far stands in the [README](../README.md#what-is-not-verified). *Built only*: the package registries in reach have no such interpreter, so the image is rendered, linted,
 built from a stand-in of the same layout and given the checks that need no invocation; it never counts as tested. An
 empty cell: upstream has no such image.
 """
@@ -31,7 +31,7 @@ def page(matrix: Matrix, coverage: Coverage) -> str:
     executed = sum(coverage.reason(image) is None for image in images)
     lines = [
         _ABOUT,
-        f"{executed} of the {len(images)} images of {len(matrix.runtimes)} runtimes are executed, "
+        f"{executed} of the {len(images)} images of {len(matrix.runtimes)} runtimes are executable, "
         f"{len(images) - executed} built only.",
         "",
         _row("runtime", *(f"{variant} {architecture}" for variant, architecture in _COLUMNS), "why not"),
@@ -53,7 +53,7 @@ def _line(name: str, images: Sequence[Image], coverage: Coverage) -> str:
 def _cell(image: Image | None, coverage: Coverage) -> str:
     if image is None:
         return ""
-    return "built only" if coverage.reason(image) else "executed"
+    return "built only" if coverage.reason(image) else "executable"
 
 
 def _row(*cells: str) -> str:

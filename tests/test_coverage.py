@@ -91,8 +91,8 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_the_page_has_a_line_a_runtime_with_the_reasons(tmp_path: Path) -> None:
     lines = page(small(), _read(tmp_path, TEXT)).splitlines()
     assert "| `python3.11` | built only |  | built only |  | no such interpreter |" in lines
-    assert "| `python3.9` | executed | built only | executed | built only | arm64: only for x86_64 |" in lines
-    assert "| `nodejs22.x` | executed | executed | executed | executed |  |" in lines
+    assert "| `python3.9` | executable | built only | executable | built only | arm64: only for x86_64 |" in lines
+    assert "| `nodejs22.x` | executable | executable | executable | executable |  |" in lines
     assert "16 of the 20 images of 6 runtimes are executed, 4 built only." in lines
 
 
