@@ -93,7 +93,7 @@ def test_the_page_has_a_line_a_runtime_with_the_reasons(tmp_path: Path) -> None:
     assert "| `python3.11` | built only |  | built only |  | no such interpreter |" in lines
     assert "| `python3.9` | executable | built only | executable | built only | arm64: only for x86_64 |" in lines
     assert "| `nodejs22.x` | executable | executable | executable | executable |  |" in lines
-    assert "16 of the 20 images of 6 runtimes are executed, 4 built only." in lines
+    assert "16 of the 20 images of 6 runtimes are executable, 4 built only." in lines
 
 
 def test_a_pipe_in_a_reason_is_no_column() -> None:
