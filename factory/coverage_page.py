@@ -20,8 +20,8 @@ Written by `scripts/coverage` from matrix.toml and [coverage.toml](../coverage.t
 
 *Executable*: the lab has a real interpreter of that very version, so that a release there runs the whole smoke test on
 it; which ones have been released so far stands in the [README](../README.md#what-is-not-verified). *Built only*: the
-package registries in reach have no such interpreter, so the image is rendered, linted, built from a stand-in of the same
-layout and given the checks that need no invocation; it never counts as tested. An empty cell: upstream has no such
+package registries in reach have no such interpreter, so the image is rendered, linted, built from a stand-in of the
+same layout and given the checks that need no invocation; it never counts as tested. An empty cell: upstream has no such
 image.
 """
 
