@@ -155,71 +155,21 @@ def _parser() -> argparse.ArgumentParser:
     listing = add("list", "Show the images that the matrix declares.", selecting)
     showing = add("show", "Show all that is known of the named images.", selecting)
     add("schema", "Print the JSON Schema of matrix.toml for editors.")
-    adding = add("new", "Write the table of a new runtime into the matrix.")
-    adding.add_argument("name", metavar="NAME", help="the runtime, its version included: python3.16")
-    adding.add_argument("--like", metavar="OTHER", required=True, help="the runtime that it succeeds or resembles")
-    adding.add_argument("--preview-tag", action="store_true", help="upstream has it as VERSION-preview only")
-    locking = add("lock", "Resolve upstream references to digests, and write the lock.")
-    locking.add_argument("--upgrade", action="store_true", help="move what is locked already, too")
-    locking.add_argument("--since", metavar="REV", help="change nothing: tell what moved since a git revision")
-    locking.add_argument(
-        "--allow-unresolved",
-        action="store_true",
-        default=_switch("ALLOW_UNRESOLVED"),
-        help="note what no registry answers for",
-    )
-    locking.add_argument(
-        "--stand-ins",
-        action="store_true",
-        default=_switch("STAND_INS"),
-        help="the mirrors are a lab: note its own checksums, and what it lacks",
-    )
+    _adding(add("new", "Write the table of a new runtime into the matrix."))
+    _locking(add("lock", "Resolve upstream references to digests, and write the lock."))
     rendering = add("render", "Write Dockerfiles and docker-bake.json, usable with plain docker.")
     rendering.add_argument("-o", "--output", type=Path, metavar="DIR", help="where to (default: the build directory)")
-    diffing = add("diff", "Show what rendered output changes against a git revision, or how two images differ.")
-    diffing.add_argument("old", metavar="REV|IMAGE[@DAY|@DIGEST]", help="a git revision; with NEW, a published image")
-    diffing.add_argument("new", metavar="NEW", nargs="?", help="another one: python3.13-x86_64@20261123")
-    diffing.add_argument("--names", action="store_true", help="only the names of the Dockerfiles that changed")
-    planning = add("plan", "Show what would be done with each image, and why.", selecting)
-    planning.add_argument("--shard", metavar="I/N", help="only the I-th of N parts; with --format github N jobs")
-    planning.add_argument(
-        "--wave",
-        choices=("bases", "runtimes", "each"),
-        help="only the bases, or only what is built from them; with --format github `each` as a matrix of its own",
-    )
-    planning.add_argument("--summary", type=Path, metavar="FILE", help="append the plan to a file as Markdown")
-    _staleness(planning)
-    running = [
-        add("build", "Build the images.", selecting),
-        add("test", "Test the built images by invoking them.", selecting),
-        add("push", "Push the tested images.", selecting),
-        add("release", "Build, test and push, each image as soon as it is ready.", selecting),
-    ]
-    for command in running:
-        command.add_argument("--timing", action="store_true", help="print where the time went, and the critical path")
-        _staleness(command)
-    for command in (running[0], running[-1]):
-        _caching(command)
-    for command in running[2:]:
-        _publishing(command)
+    _diffing(add("diff", "Show what rendered output changes against a git revision, or how two images differ."))
+    _planning(add("plan", "Show what would be done with each image, and why.", selecting))
+    building = add("build", "Build the images.", selecting)
+    testing = add("test", "Test the built images by invoking them.", selecting)
+    pushing = add("push", "Push the tested images.", selecting)
+    releasing = add("release", "Build, test and push, each image as soon as it is ready.", selecting)
     promoting = add(
         "promote", "Let the tags that move stand for images that --hold left waiting: all, or none.", selecting
     )
-    for command in (*running[2:], promoting):
-        command.add_argument(
-            "--content-trust",
-            metavar="SERVER",
-            default=_environment("CONTENT_TRUST"),
-            help="enter tags for Docker Content Trust: https://HOST:PORT (needs notary)",
-        )
     verifying = add("verify", "Check a published image: signature, provenance, SBOM, the record of its smoke test.")
-    verifying.add_argument("reference", metavar="REF", help="HOST/REPOSITORY:TAG, …@DIGEST, or a tag of ours")
-    verifying.add_argument("--key", default=_environment("KEY"), help="the public key whose signatures count")
-    verifying.add_argument("--deep", action="store_true", help="read every layer, and compare it with its digest")
-    verifying.add_argument("--identity", metavar="REGEXP", help="keyless: the signer's identity")
-    verifying.add_argument("--issuer", metavar="URL", help="keyless: who vouches for the identity")
-    for command in (*running[2:], verifying):
-        _logging(command)
+    _verifying(verifying)
     site = add("catalogue", "Write a static site of what is published, also as Markdown.", selecting)
     site.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="where to (default: site in the build directory)"
@@ -229,10 +179,85 @@ def _parser() -> argparse.ArgumentParser:
     clearing.add_argument("--yes", action="store_true", help="delete")
     add("emulator", "Compile the emulator for each architecture.")
     add("doctor", "Say what this machine lacks, and the command that mends it.")
-    for command in (listing, showing, promoting, verifying, *running):
-        command.add_argument("--format", choices=_FORMS, default="text", help="how to print the result")
-    planning.add_argument("--format", choices=(*_FORMS, "github"), default="text", help="how to print the result")
+    shared = {
+        _running: (building, testing, pushing, releasing),
+        _caching: (building, releasing),
+        _publishing: (pushing, releasing),
+        _content_trust: (pushing, releasing, promoting),
+        _logging: (pushing, releasing, verifying),
+        _format: (listing, showing, promoting, verifying, building, testing, pushing, releasing),
+    }
+    for give, receivers in shared.items():
+        for command in receivers:
+            give(command)
     return parser
+
+
+def _adding(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the runtime, its version included: python3.16")
+    parser.add_argument("--like", metavar="OTHER", required=True, help="the runtime that it succeeds or resembles")
+    parser.add_argument("--preview-tag", action="store_true", help="upstream has it as VERSION-preview only")
+
+
+def _locking(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--upgrade", action="store_true", help="move what is locked already, too")
+    parser.add_argument("--since", metavar="REV", help="change nothing: tell what moved since a git revision")
+    parser.add_argument(
+        "--allow-unresolved",
+        action="store_true",
+        default=_switch("ALLOW_UNRESOLVED"),
+        help="note what no registry answers for",
+    )
+    parser.add_argument(
+        "--stand-ins",
+        action="store_true",
+        default=_switch("STAND_INS"),
+        help="the mirrors are a lab: note its own checksums, and what it lacks",
+    )
+
+
+def _diffing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("old", metavar="REV|IMAGE[@DAY|@DIGEST]", help="a git revision; with NEW, a published image")
+    parser.add_argument("new", metavar="NEW", nargs="?", help="another one: python3.13-x86_64@20261123")
+    parser.add_argument("--names", action="store_true", help="only the names of the Dockerfiles that changed")
+
+
+def _planning(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--shard", metavar="I/N", help="only the I-th of N parts; with --format github N jobs")
+    parser.add_argument(
+        "--wave",
+        choices=("bases", "runtimes", "each"),
+        help="only the bases, or only what is built from them; with --format github `each` as a matrix of its own",
+    )
+    parser.add_argument("--summary", type=Path, metavar="FILE", help="append the plan to a file as Markdown")
+    _staleness(parser)
+    _format(parser, "github")
+
+
+def _verifying(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("reference", metavar="REF", help="HOST/REPOSITORY:TAG, …@DIGEST, or a tag of ours")
+    parser.add_argument("--key", default=_environment("KEY"), help="the public key whose signatures count")
+    parser.add_argument("--deep", action="store_true", help="read every layer, and compare it with its digest")
+    parser.add_argument("--identity", metavar="REGEXP", help="keyless: the signer's identity")
+    parser.add_argument("--issuer", metavar="URL", help="keyless: who vouches for the identity")
+
+
+def _running(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--timing", action="store_true", help="print where the time went, and the critical path")
+    _staleness(parser)
+
+
+def _content_trust(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--content-trust",
+        metavar="SERVER",
+        default=_environment("CONTENT_TRUST"),
+        help="enter tags for Docker Content Trust: https://HOST:PORT (needs notary)",
+    )
+
+
+def _format(parser: argparse.ArgumentParser, *more: str) -> None:
+    parser.add_argument("--format", choices=(*_FORMS, *more), default="text", help="how to print the result")
 
 
 def _staleness(parser: argparse.ArgumentParser) -> None:
