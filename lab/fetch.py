@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tarfile
 import threading
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from lab.settings import LAB
 
 _PLATFORMS = ("manylinux1", "manylinux2010", "manylinux2014", "manylinux_2_17", "manylinux_2_28", "musllinux_1_1")
 """Which of them is taken is decided by the pinned hashes."""
-_LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+_LOCKS = {kind: threading.Lock() for kind in ("npm", "pypi", "maven", "go")}
 """One client of a kind at a time: they share scratch directories, and the packages too."""
 
 

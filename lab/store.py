@@ -73,6 +73,7 @@ class Store:
         self.root = root
         self.root.mkdir(parents=True, exist_ok=True)
         self.used: set[str] = set()
+        self._guard = threading.Lock()  # a defaultdict alone may give two threads a lock each
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def clean_scratch(self) -> None:
@@ -86,7 +87,9 @@ class Store:
         key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
         target = self.root / f"{name}-{key}"
         self.used.add(target.name)
-        with self._locks[target.name]:
+        with self._guard:
+            lock = self._locks[target.name]
+        with lock:
             if not target.exists():
                 self._fill(target, name, make)
         return target
