@@ -32,7 +32,7 @@ def npm(names: Iterable[str], pins: Mapping[str, str], directory: Path) -> None:
 
 def _npm(names: Iterable[str], pins: Mapping[str, str], directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
-    missing = [name for name in names if not tarball(name, directory).exists()]
+    missing = [name for name in dict.fromkeys(names) if not tarball(name, directory).exists()]
     if not missing:
         return
     if not shutil.which("npm"):
