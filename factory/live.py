@@ -62,10 +62,6 @@ class Live:
         with self._lock:
             self._lines[name].detail = text
 
-    def note(self, text: str) -> None:
-        """Prints above the table."""
-        self._console.print(Text(text))
-
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """As many lines as the terminal has room for; the rest is counted."""
         with self._lock:

@@ -33,11 +33,6 @@ class Processes:
         self._running: set[subprocess.Popen[str]] = set()
         self._cancelled = False
 
-    @property
-    def cancelled(self) -> bool:
-        """Whether an interrupt ended everything."""
-        return self._cancelled
-
     def check(self) -> None:
         """Raises `Interrupted` after an interrupt: the places between two steps of work."""
         if self._cancelled:

@@ -41,9 +41,6 @@ class Progress(Protocol):
     def step(self, name: str, text: str) -> None:
         """An image is at a step inside its state."""
 
-    def note(self, text: str) -> None:
-        """Something that belongs to no image's line, or needs several lines."""
-
 
 class Quiet:
     """Says nothing but what must be said."""
@@ -59,10 +56,6 @@ class Quiet:
 
     def step(self, name: str, text: str) -> None:
         """Nothing."""
-
-    def note(self, text: str) -> None:
-        """To stderr."""
-        print(text, file=sys.stderr, flush=True)
 
 
 class Plain(Quiet):
@@ -82,11 +75,6 @@ class Plain(Quiet):
         """One line, when asked to be told that much."""
         if self._steps:
             self._print(f"{name}:   {text}")
-
-    def note(self, text: str) -> None:
-        """As it is."""
-        with self._lock:
-            print(text, file=self._stream, flush=True)
 
     def _print(self, text: str) -> None:
         with self._lock:

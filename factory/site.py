@@ -20,6 +20,7 @@ from factory.records import CheckResult, Record
 from factory.render import TEMPLATES
 from factory.session import Session
 from factory.tables import megabytes
+from factory.trust.signing import signature_tag
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -151,7 +152,7 @@ def _entry(
         checks=tests.checks if tests else (),
         tested=tests.finished[:10] if tests else "",
         failure=_failure(session, image),
-        signed=bool(there) and f"{there.manifest.digest.replace(':', '-')}.sig" in tags if there else False,
+        signed=there is not None and signature_tag(there.manifest.digest) in tags,
         pull=f"docker pull {reference}",
         run=_run(session.matrix, image, reference),
     )

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import json
 import tarfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
@@ -71,10 +71,3 @@ def _normalised(member: tarfile.TarInfo) -> tarfile.TarInfo:
 def load(directory: Path) -> Layer:
     """Read the layer that `pack` wrote."""
     return Layer(path=directory / "layer.tar.gz", **json.loads((directory / "layer.json").read_text()))
-
-
-def describe(layer: Layer) -> dict[str, str | int]:
-    """Give the parts that decide an image's identity."""
-    fields = asdict(layer)
-    del fields["path"]
-    return fields

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,11 +59,18 @@ def test_held_images_move_no_tag_until_all_are_promoted(factory: Factory, tmp_pa
 
 def test_two_published_images_are_compared(factory: Factory, tmp_path: Path) -> None:
     factory("release", _RUNTIME[0])
-    moved = replace(factory, lock=_moved_lock(factory.lock, tmp_path / "moved.lock"), extra={"FACTORY_JOBS": "2"})
-    moved.matrix.read_text()
     old = next(tag for tag in _tags(factory) if tag.endswith(f"-{_RUNTIME[0]}") and tag != _RUNTIME[0])
-    told = factory("diff", f"{_RUNTIME[0]}@{old.partition('-')[0]}", _RUNTIME[0]).stdout
-    assert told == "nothing differs\n"
+    before = f"{_RUNTIME[0]}@{old.partition('-')[0]}"
+    assert factory("diff", before, _RUNTIME[0]).stdout == "nothing differs\n"
+    matrix = tmp_path / "changed.toml"
+    text = factory.matrix.read_text()
+    assert 'TZ = ":UTC"' in text
+    matrix.write_text(text.replace('TZ = ":UTC"', 'TZ = ":Europe/Berlin"'))
+    shutil.copy(factory.matrix.parent / "coverage.toml", tmp_path)
+    replace(factory, matrix=matrix)("release", _RUNTIME[0])
+    told = factory("diff", before, _RUNTIME[0]).stdout
+    assert re.search(r"environment\s+TZ\s+:UTC\s+:Europe/Berlin", told)
+    assert "packages" not in told
 
 
 def _plan(factory: Factory) -> dict[str, tuple[str, str]]:
