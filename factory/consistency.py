@@ -52,8 +52,8 @@ def _unknown_names(matrix: Matrix, raw: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _impossible_compiler(matrix, name, family)
     for name, extra in matrix.extras.items():
         yield from _unknown_extras(("extras", name, "needs"), extra.needs, raw)
-        for kind, requirements in (("pip", extra.pip), ("pipx", extra.pipx)):
-            for base_name in requirements:
+        for kind, by_base in (("pip", extra.pip), ("pipx", extra.pipx), ("topics", extra.topics)):
+            for base_name in by_base:
                 yield from _unknown(("extras", name, kind, base_name), base_name, "base", _names(raw, "bases"))
     for name, runtime in matrix.runtimes.items():
         yield from _unknown(("runtimes", name, "base"), runtime.base, "base", _names(raw, "bases"))

@@ -16,6 +16,15 @@ def brought(matrix: Matrix, image: Image) -> list[tuple[str, Extra]]:
     return [(name, matrix.extras[name]) for name in _names(matrix, image) if name in matrix.extras]
 
 
+def programs(matrix: Matrix, image: Image) -> tuple[str, ...]:
+    """What the extras of an image and of its parent put on the PATH, sorted."""
+    found: set[str] = set()
+    for member in (image, image.parent):
+        for _, extra in brought(matrix, member) if member else ():
+            found |= {*extra.programs, *extra.commands, *(link.rpartition("/")[2] for link in extra.links)}
+    return tuple(sorted(found))
+
+
 def with_needs(matrix: Matrix, names: Iterable[str]) -> list[str]:
     """The extras of these names, each followed by those that it needs."""
     found: dict[str, None] = {}

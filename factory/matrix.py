@@ -359,6 +359,8 @@ class Extra(Table):
     """Its packages where the base has yum; `[]` where it needs none there."""
     microdnf: tuple[PackageName, ...] = ()
     """Its packages where the base has microdnf; `[]` where it needs none there."""
+    topics: dict[Name, tuple[PackageName, ...]] = {}
+    """Per base: the topics of amazon-linux-extras, which has them to be enabled, that its packages are in."""
     pip: dict[Name, Requirement] = {}
     """Per base: what that base's own python3 gets by `pip install`."""
     pipx: dict[Name, Requirement] = {}
@@ -375,6 +377,8 @@ class Extra(Table):
     """Which unpacked files are linked into /usr/local/bin."""
     commands: dict[Name, Command] = {}
     """What commands in /usr/local/bin start: for a file that is no program by itself."""
+    programs: tuple[Member, ...] = ()
+    """What must be on the PATH of a build image that has it, beside `links` and `commands`: the smoke test looks."""
     needs: tuple[Name, ...] = ()
     """Other extras that come along."""
     format: Format | None = None
@@ -387,6 +391,16 @@ class Extra(Table):
         if not self.model_fields_set & {"yum", "microdnf", "pip", "pipx", "archive", "environment"}:
             raise PydanticCustomError(
                 "extra", "brings nothing", {"remedy": "add one of yum, microdnf, pip, pipx, archive, environment"}
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _startable(self) -> Self:
+        if self.pipx and not self.programs:
+            raise PydanticCustomError(
+                "programs",
+                "does not say by which programs its application is started",
+                {"remedy": 'add `programs = ["…"]`'},
             )
         return self
 

@@ -43,6 +43,14 @@ class Compiler:
     packages: list[str]
 
 
+@dataclass(frozen=True)
+class Application:
+    """What pipx installs, and the programs by which it is started."""
+
+    requirement: str
+    programs: tuple[str, ...]
+
+
 class Renderer:
     """Renders the images of one matrix with the templates of one folder."""
 
@@ -126,9 +134,10 @@ class Renderer:
             "labels": self._labels(image),
             "environment": environment(self._matrix, image),
             "install": self._install(image),
+            "topics": sorted({topic for _, extra in extras for topic in extra.topics.get(image.base, ())}),
             "downloads": [download for name, extra in extras if (download := of_extra(name, extra))],
             "pip": [extra.pip[image.base] for _, extra in extras if extra.pip],
-            "pipx": [extra.pipx[image.base] for _, extra in extras if extra.pipx],
+            "applications": [Application(extra.pipx[image.base], extra.programs) for _, extra in extras if extra.pipx],
         }
         if image.runtime is None:
             return context

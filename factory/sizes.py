@@ -76,7 +76,7 @@ def _steps(extra: Extra, base: str) -> Iterator[re.Pattern[str]]:
         yield re.compile(rf"mkdir -p {re.escape(extra.into)};")
     for requirement in (extra.pip.get(base), extra.pipx.get(base)):
         if requirement:
-            yield re.compile(rf" install .*{re.escape(requirement)}$")
+            yield re.compile(rf" install(-application)? .*{re.escape(requirement)}( |$)")
 
 
 def _beyond_upstream(record: Record) -> int:

@@ -119,7 +119,10 @@ class Assembly:
         name = f"wheels-{requirement}-{python}-{architecture}"
         pins = python_pins.load().get(requirement, {}).get(python)
         make = partial(index.wheels, requirement, python, architecture, self.downloads / "pypi")
-        index.publish(self.store.step(name, [pins, sources("index.py")], make), archives.folder(self.settings))
+        index.publish(
+            self.store.step(name, [pins, demands.programs_of(requirement), sources("index.py")], make),
+            archives.folder(self.settings),
+        )
 
     # --- what several layers share
 

@@ -49,6 +49,7 @@ class Package:
     kind: str
     version: str
     development: bool
+    topic: bool = False
 
 
 @cache
@@ -72,7 +73,8 @@ def packages(base: str) -> list[Package]:
         if not words:
             continue
         if len(words) < 2 or words[1] not in ("real", "name", "base"):
-            raise LabError(f"{path}:{number}: '{line}' is not NAME real|name|base [VERSION] [development]", code=2)
-        rest = [word for word in words[2:] if word != "development"]
-        found.append(Package(words[0], words[1], rest[0] if rest else "1", "development" in words))
+            form = "NAME real|name|base [VERSION] [development] [topic]"
+            raise LabError(f"{path}:{number}: '{line}' is not {form}", code=2)
+        rest = [word for word in words[2:] if word not in ("development", "topic")]
+        found.append(Package(words[0], words[1], rest[0] if rest else "1", "development" in words, "topic" in words))
     return found

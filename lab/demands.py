@@ -84,6 +84,17 @@ def all_requirements() -> dict[str, set[str]]:
     return _requirements(_extras())
 
 
+def programs_of(requirement: str) -> tuple[str, ...]:
+    """What a Python package is started by, as the extras say."""
+    found = (
+        program
+        for extra in _extras().values()
+        if requirement in {*extra.get("pip", {}).values(), *extra.get("pipx", {}).values()}
+        for program in extra.get("programs", ())
+    )
+    return tuple(dict.fromkeys(found))
+
+
 def _requirements(extras: Collection[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for extra in (_extras()[name] for name in sorted(extras)):

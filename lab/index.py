@@ -11,9 +11,10 @@ import hashlib
 import re
 import shutil
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from lab import fetch, python_pins, standin
+from lab import demands, fetch, python_pins, standin
 from lab.store import say
 
 SIMPLE = "simple"
@@ -23,22 +24,24 @@ def wheels(requirement: str, python: str, architecture: str, downloads: Path, ou
     """Fetch a requirement and all it needs as it is pinned, or make a stand-in of it."""
     pins = python_pins.load().get(requirement, {}).get(python, {"stand_in": "not in lab/python.toml: scripts/lab pin"})
     if reason := pins.get("stand_in"):
-        stand_in(requirement, reason, out)
+        stand_in(requirement, demands.programs_of(requirement), reason, out)
         say(f"{requirement} is a stand-in: {reason}")
         return
     for wheel in fetch.wheels(pins, python, architecture, downloads).glob("*.whl"):
         shutil.copyfile(wheel, out / wheel.name)
 
 
-def stand_in(requirement: str, reason: str, out: Path) -> None:
-    """A wheel of a name and a version, with a command that says what it is."""
+def stand_in(requirement: str, programs: Sequence[str], reason: str, out: Path) -> None:
+    """A wheel of a name and a version, with the programs that it is started by, which say what they are."""
     name, version = requirement.split("==")
     normal = re.sub(r"[-_.]+", "_", re.sub(r"\[.*", "", name)).lower()
     info = f"{normal}-{version}.dist-info"
-    command = re.sub(r"\[.*", "", name)
-    text = standin.program(f"/usr/local/bin/{command}", requirement, reason)
+    scripts = f"{normal}-{version}.data/scripts"
     files = {
-        f"{normal}-{version}.data/scripts/{command}": text,
+        f"{scripts}/{program}": standin.program(f"/usr/local/bin/{program}", requirement, reason)
+        for program in programs
+    }
+    files |= {
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {normal}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: lab\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
@@ -53,7 +56,7 @@ def publish(directory: Path, files: Path) -> None:
     for wheel in directory.glob("*.whl"):
         project = re.sub(r"[-_.]+", "-", wheel.name.split("-")[0]).lower()
         target = files / SIMPLE / project / wheel.name
-        if not target.exists():
+        if not target.exists() or target.stat().st_size != wheel.stat().st_size:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(wheel, target)
 

@@ -140,6 +140,9 @@ def _package_manager(base: Base, tree: Path) -> None:
         "[main]\nplugins=0\ngpgcheck=0\ninstallonly_limit=3\nclean_requirements_on_remove=True\nbest=True\n"
         "skip_if_unavailable=False\ncachedir=/var/cache/yum\nmetadata_expire=1\n"
     )
+    topics = [package.name for package in packages(base.name) if package.topic]
+    with (tree / "etc/dnf/dnf.conf").open("a") as configuration:
+        configuration.writelines(f"excludepkgs={topic}\n" for topic in topics)
     # Debian's rpm of 2023 keeps its database in the user's home: it is not the system's there.
     (tree / "etc/rpm/macros.lab").write_text("%_dbpath /var/lib/rpm\n")
     (tree / "etc/dnf/vars/releasever").write_text(f"{base.version}\n")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab import standin
 from lab.catalogue import RPM_NAMES, Base, Package, packages, recipes
 from lab.debian import NEVER, Suite, merge_usr
 from lab.run import run
@@ -112,10 +113,19 @@ def build_names(names: list[Package], work: Path, target: Path) -> None:
         relations = recipes().get(package.name, {})
         parts.append(_subpackage(package, f"{package.name} (a name in the lab)", relations))
         files = "/etc/system-release\n" if package.name == "system-release" else ""
+        for program in relations.get("programs", ()):
+            _stand_in(work / "stage/usr/bin" / program, package.name)
+            files += f"/usr/bin/{program}\n"
         parts.append(f"%files -n {package.name}\n{files}")
     (work / "stage" / "etc").mkdir(parents=True)
     (work / "stage" / "etc" / "system-release").write_text("lab\n")
     _rpmbuild(parts, work, target, "noarch")
+
+
+def _stand_in(path: Path, package: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(standin.program(f"/usr/bin/{path.name}", package, "the lab's package of it is a name"))
+    path.chmod(0o755)
 
 
 def _build_reals(

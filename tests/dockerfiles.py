@@ -12,7 +12,7 @@ def instructions(dockerfile: str) -> list[tuple[str, str]]:
     """A Dockerfile's instructions with their words, continuation lines and here-documents joined."""
     lines = [line for line in dockerfile.splitlines() if not line.startswith("#")]
     joined = "\n".join(lines).replace("\\\n", " ")
-    joined = re.sub(r"(?ms)^(COPY <<(\w+) .*?)^\2$", lambda found: found[1].replace("\n", " "), joined)
+    joined = re.sub(r'(?ms)^(COPY [^\n<]*<<"?(\w+)"? .*?)^\2$', lambda found: found[1].replace("\n", " "), joined)
     found = []
     for line in joined.splitlines():
         if line.strip():

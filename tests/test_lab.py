@@ -17,7 +17,7 @@ import requests
 from lab import archives, cli, demands, elf, fetch, images, index, standin
 from lab.archives import FileServer
 from lab.assembly import Assembly
-from lab.catalogue import BASES
+from lab.catalogue import BASES, packages
 from lab.errors import LabError
 from lab.language import Kit, Needs
 from lab.languages import languages
@@ -310,7 +310,21 @@ def test_every_archive_of_the_matrix_has_a_mirror_in_the_lab() -> None:
 
 
 def test_a_stand_in_wheel_is_found_by_its_project(tmp_path: Path) -> None:
-    index.stand_in("aws-sam.cli[all]==1.2.0", "no wheels", tmp_path)
+    index.stand_in("aws-sam.cli[all]==1.2.0", ["sam"], "no wheels", tmp_path)
     index.publish(tmp_path, tmp_path / "files")
     (wheel,) = (tmp_path / "files" / "simple" / "aws-sam-cli").iterdir()
     assert wheel.name == "aws_sam_cli-1.2.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        (program,) = (name for name in archive.namelist() if "/scripts/" in name)
+        assert program.endswith("/sam")
+        assert b"no wheels" in archive.read(program)
+
+
+def test_the_stand_in_of_an_application_has_the_programs_of_its_extra() -> None:
+    assert demands.programs_of("aws-sam-cli==1.41.0") == ("sam",)
+    assert demands.programs_of("nothing==1.0") == ()
+
+
+def test_a_topic_is_a_package_that_yum_does_not_see_before() -> None:
+    topics = {base: [package.name for package in packages(base) if package.topic] for base in BASES}
+    assert topics == {"al1": [], "al2": ["docker"], "al2023": []}

@@ -411,10 +411,24 @@ SIMILAR += [
     ),
     (
         "an application without pipx",
-        _toolchains(('extras = ["pipx", "sam-cli"]', 'extras = ["sam-cli"]')),
+        _toolchains(('extras = ["engine", "pipx", "sam-cli"]', 'extras = ["engine", "sam-cli"]')),
         'runtimes."python3.8".extras',
         "it needs pipx",
         'add an extra with pip = { al2 = "pipx==…" } to the base\'s extras',
+    ),
+    (
+        "an application that nothing starts",
+        _toolchains(('programs = ["poetry"]\n', "")),
+        "extras.poetry",
+        "does not say by which programs its application is started",
+        'add `programs = ["…"]`',
+    ),
+    (
+        "topics of a base that there is not",
+        _toolchains(("topics = { al2 =", "topics = { al3 =")),
+        "extras.engine.topics.al3",
+        "unknown base 'al3'",
+        "did you mean 'al2023' or 'al2' or 'al1'?",
     ),
     (
         "an archive that an architecture lacks",

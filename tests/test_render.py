@@ -78,7 +78,8 @@ def test_a_base_has_the_sandboxs_environment(base: str) -> None:
 
 @pytest.mark.parametrize("base", BASES)
 def test_a_build_base_differs_from_the_sandbox_by_the_systems_path(base: str) -> None:
-    assert pairs(RENDERED[f"build-{base}"], "ENV") == {**SANDBOX, "PATH": BUILD_PATH}
+    pipx = {"PIPX_HOME": "/usr/local/pipx", "PIPX_BIN_DIR": "/usr/local/bin"}
+    assert pairs(RENDERED[f"build-{base}"], "ENV") == {**SANDBOX, "PATH": BUILD_PATH, **pipx}
 
 
 @pytest.mark.parametrize(

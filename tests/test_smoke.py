@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from factory.errors import UsageError
+from factory.extras import programs
 from factory.images import expand
 from factory.matrix import Variant
 from factory.smoke import recipe as recipes
@@ -15,7 +16,7 @@ from factory.smoke import subject as subjects
 from factory.smoke.functions import function_check
 from factory.smoke.recipe import FOLDER, Recipe, companions, recipe
 from factory.smoke.subject import CheckSkippedError, Subject
-from tests.support import image, names, real, small
+from tests.support import image, names, real, small, toolchains
 
 MAIN = '[functions.function]\nmain = true\nhandler = "index.handler"\n'
 TOOLS = 'tools = ["zip"]\n'
@@ -130,3 +131,25 @@ def test_every_runtime_of_the_matrix_has_a_main_function() -> None:
         folder = matrix.families[chosen.family or ""].smoke
         if (FOLDER / folder).exists():
             assert recipe(folder).main_for(matrix, chosen)
+
+
+def test_the_programs_of_extras_are_looked_for() -> None:
+    matrix = toolchains()
+    assert programs(matrix, image("build-python3.8-arm64", matrix)) == ("engine", "poetry", "sam")
+    assert programs(matrix, image("build-java21-arm64", matrix)) == (
+        "gradle",
+        "java-tool",
+        "mvn",
+        "mvnDebug",
+        "other-tool",
+    )
+    assert programs(matrix, image("java21-arm64", matrix)) == ()
+
+
+def test_another_program_to_look_for_is_another_test() -> None:
+    before = toolchains()
+    engine = before.extras["engine"].model_copy(update={"programs": ("engine", "client")})
+    after = before.model_copy(update={"extras": {**before.extras, "engine": engine}})
+    build, run = image("build-python3.8-arm64", before), image("python3.8-arm64", before)
+    assert recipes.tests_key(before, build, None) != recipes.tests_key(after, build, None)
+    assert recipes.tests_key(before, run, None) == recipes.tests_key(after, run, None)

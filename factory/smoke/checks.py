@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from factory.extras import programs
 from factory.images import Image
 from factory.matrix import Matrix, Variant
 from factory.registry import MANIFESTS
@@ -129,8 +130,9 @@ def api_server_answers(subject: Subject) -> None:
 
 
 def toolchain_is_there(subject: Subject) -> None:
-    """A build image is root's and has the tools that its family names."""
-    tools = subject.recipe.tools if subject.recipe else ("gcc", "make", "zip")
+    """A build image is root's and has the tools that its family names, and its extras' programs."""
+    tools = subject.recipe.tools if subject.recipe else ("gcc", "make")
+    tools = (*tools, *programs(subject.matrix, subject.image))
     script = "id -u; for tool in {}; do command -v $tool >/dev/null || echo missing: $tool; done".format(
         " ".join(tools)
     )

@@ -15,6 +15,7 @@ import tomli
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from factory.errors import UsageError
+from factory.extras import programs
 from factory.images import Image
 from factory.matrix import Architecture, Matrix, Variant
 
@@ -248,5 +249,9 @@ def hash_folder(key: Any, top: Path, pattern: str = "**/*") -> None:
 
 def tests_key(matrix: Matrix, image: Image, not_executed: str | None) -> str:
     """The fingerprint of what an image is tested with, which is less where it is not executed."""
-    key = fingerprint(matrix.families[image.family].smoke if image.family else None)
-    return key if not_executed is None else hashlib.sha256(f"{key} {not_executed}".encode()).hexdigest()
+    parts = [fingerprint(matrix.families[image.family].smoke if image.family else None)]
+    if image.variant is Variant.BUILD:
+        parts += programs(matrix, image)
+    if not_executed is not None:
+        parts.append(not_executed)
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest() if parts[1:] else parts[0]

@@ -1,0 +1,3 @@
+const answer = require('answer')
+
+exports.handler = (event, context, callback) => callback(null, answer())

@@ -1,0 +1,5 @@
+import answer
+
+
+def handler(event, context):
+    return {"answer": answer.answer()}

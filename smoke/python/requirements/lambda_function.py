@@ -1,0 +1,5 @@
+import six
+
+
+def handler(event, context):
+    return {"version": six.__version__}
