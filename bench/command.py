@@ -23,6 +23,7 @@ def main() -> None:
             "`factory --help`": [FACTORY, "--help"],
             "`factory list`": [FACTORY, "list"],
             "`factory render`": render,
+            "`factory plan`": [FACTORY, "plan"],
         }
         times: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(_ROUNDS):

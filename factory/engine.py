@@ -32,6 +32,14 @@ class EngineImage:
     labels: Mapping[str, str]
 
 
+def _client() -> docker.DockerClient:
+    client = docker.from_env(timeout=600)
+    if client.api.base_url.startswith("http+docker:"):
+        # There is no proxy before a local socket, and to look for one takes half the time of a question.
+        client.api.trust_env = False
+    return client
+
+
 class Engine:
     """A connection to the engine that docker's own environment names. Safe for use by several threads."""
 
@@ -48,7 +56,7 @@ class Engine:
     def client(self) -> docker.DockerClient:
         """A client of this thread's own: the SDK's are not made for sharing."""
         if not hasattr(self._threads, "client"):
-            self._threads.client = docker.from_env(timeout=600)
+            self._threads.client = _client()
         client: docker.DockerClient = self._threads.client
         return client
 

@@ -283,10 +283,11 @@ class Session:
 
     def world(self) -> plan.World:
         """What is there already of the selected images and their ancestors."""
-        images = [*self.ancestors, *self.selected]
+        recorded = {record.inputs_key for record in self.records}
+        keys = {image.name: self.inputs_of(image).key for image in (*self.ancestors, *self.selected)}
         return plan.World(
             records=self.records,
-            finished=self.engine.finished(local_name(image.name, self.inputs_of(image).key) for image in images),
+            finished=self.engine.finished(local_name(name, key) for name, key in keys.items() if key in recorded),
             tests_key=self.tests_key,
             repository=str(self.repository),
             locked=self.options.locked,
