@@ -18,7 +18,7 @@ from factory.contexts import Contexts, labels
 from factory.engine import Engine
 from factory.errors import FactoryError, MachineError, UsageError
 from factory.images import Image
-from factory.keys import Inputs, local_name
+from factory.keys import Inputs, InputsOf, local_name
 from factory.process import Processes, ProcessFailedError, run
 from factory.records import Record
 from factory.sizes import own_layers
@@ -41,13 +41,25 @@ class BuildFailedError(FactoryError):
 
 
 class UnverifiableError(FactoryError):
-    """An image needs an archive that nobody knows the checksum of."""
+    """An image needs an archive that nobody knows the checksum of, or an upstream whose signature was not checked."""
 
-    def __init__(self, image: Image, archives: Iterable[str]) -> None:
-        super().__init__(
-            f"{image.name}: cannot be built, as nobody knows the checksum of {', '.join(archives)}; declare its sha256 "
-            "in the matrix, or run `factory lock` where it can be downloaded"
-        )
+    @staticmethod
+    def check(image: Image, inputs_of: InputsOf) -> None:
+        """Refuses an image with such a thing in it.
+
+        Raises:
+            UnverifiableError: there is one.
+        """
+        if archives := inputs_of.unverifiable(image):
+            raise UnverifiableError(
+                f"{image.name}: cannot be built, as nobody knows the checksum of {', '.join(archives)}; declare its "
+                "sha256 in the matrix, or run `factory lock` where it can be downloaded"
+            )
+        if unsigned := inputs_of.unsigned(image):
+            raise UnverifiableError(
+                f"{image.name}: cannot be built, as nobody checked the signature of {', '.join(unsigned)}; "
+                "run `factory lock` where it can be reached"
+            )
 
 
 class UnplannedError(FactoryError):
@@ -111,14 +123,13 @@ class Builder:
         """Builds an image, `fresh` without any cache; its parent must be in the engine.
 
         Raises:
-            UnverifiableError: an archive has no checksum.
+            UnverifiableError: an archive has no checksum, or a signature was not checked.
             UnplannedError: it would fetch something that is neither a named context nor an archive of the matrix.
             BuildFailedError: with the log's last lines.
             Interrupted: by the user.
         """
         inputs = self.contexts.inputs_of(image)
-        if archives := self.contexts.inputs_of.unverifiable(image):
-            raise UnverifiableError(image, archives)
+        UnverifiableError.check(image, self.contexts.inputs_of)
         log = self.build_dir / "logs" / f"{image.name}.log"
         metadata = self.build_dir / "metadata" / f"{image.name}.json"
         policy = self.build_dir / "policies" / f"{image.name}.json"

@@ -75,11 +75,19 @@ def new(options: Options, name: str, like: str, preview_tag: bool) -> int:
 
 def lock_(options: Options, upgrade: bool, tolerant: bool, stand_ins: bool) -> int:
     """Resolves upstream references and writes the lock."""
+    from factory.loader import refusal
     from factory.registry import Registry
     from factory.resolve import Resolver
+    from factory.trust.upstream import Upstream
 
     session = Session(options)
-    resolver = Resolver(Registry(), options.mirrors, datetime.now(UTC).date(), tolerant, stand_ins)
+    folder = options.matrix.parent
+    if lacking := list(Upstream(session.matrix, folder).lacking()):
+        raise refusal(options.matrix, lacking)
+    if stand_ins and session.matrix.signatures:
+        print("note: stand-ins are not asked for upstream's signatures", file=sys.stderr)
+    today = datetime.now(UTC).date()
+    resolver = Resolver(Registry(), options.mirrors, today, tolerant, stand_ins, folder=folder)
     new = resolver.lock(session.matrix, session.lock, upgrade)
     if upgrade and not options.quiet:
         print(_lock_summary(session, session.lock, new, session.records_here))

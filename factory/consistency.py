@@ -16,6 +16,7 @@ from factory.matrix import (
     Base,
     Extra,
     Family,
+    ImageSource,
     Matrix,
     Runtime,
     Variant,
@@ -23,6 +24,7 @@ from factory.matrix import (
     source_of,
 )
 from factory.problems import KeyPath, Problem, dotted
+from factory.references import is_within, split_reference
 
 
 def inconsistencies(matrix: Matrix, raw: Mapping[str, Any]) -> list[Problem]:
@@ -39,6 +41,7 @@ def inconsistencies(matrix: Matrix, raw: Mapping[str, Any]) -> list[Problem]:
         *_more_than_packages(matrix),
         *_lacking_extras(matrix),
         *_shared_tags(matrix),
+        *_idle_signatures(matrix, raw),
     ]
 
 
@@ -236,3 +239,31 @@ def _shared_tags(matrix: Matrix) -> Iterator[Problem]:
                     f"the tag {tag!r} belongs to {dotted(owner.path)} already ({owner.variant} image)",
                     "rename one of the two: each tag names one image",
                 )
+
+
+def _idle_signatures(matrix: Matrix, raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """Signatures for where nothing comes from: with a slip in its name a table would quietly check nothing."""
+    if any(getattr(matrix, section).keys() != _names(raw, section) for section in ("bases", "families", "runtimes")):
+        return  # a table is broken, and what it names is not known
+    repositories = {"/".join(split_reference(reference)[:2]) for reference in _upstreams(matrix)}
+    for prefix in matrix.signatures:
+        if not any(is_within(repository, prefix) for repository in repositories):
+            known = {part for repository in repositories for part in _prefixes(repository)}
+            yield Problem(("signatures", prefix), "no upstream image is in or below it", did_you_mean(prefix, known))
+
+
+def _upstreams(matrix: Matrix) -> Iterator[str]:
+    for base in matrix.bases.values():
+        yield base.upstream
+    for runtime in matrix.runtimes.values():
+        family = matrix.families.get(runtime.family)
+        source = source_of(runtime, family) if family else runtime.source
+        if isinstance(source, ImageSource):
+            yield source.image
+
+
+def _prefixes(repository: str) -> Iterator[str]:
+    """A repository and all that it is below: `a.b/c/d`, `a.b/c`, `a.b`."""
+    while repository:
+        yield repository
+        repository = repository.rpartition("/")[0]

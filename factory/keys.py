@@ -10,7 +10,7 @@ from typing import Any
 from factory import bootstraps
 from factory.images import Image
 from factory.lock import Lock
-from factory.matrix import Variant
+from factory.matrix import Variant, signatures_of
 from factory.render import Renderer
 
 LABEL = "io.github.lambda-factory.inputs-key"
@@ -94,6 +94,10 @@ class InputsOf:
     def unverifiable(self, image: Image) -> tuple[str, ...]:
         """The archives of an image that nobody knows a checksum of, so that it cannot be built."""
         return tuple(url for url, checksum in self.checksums(image).items() if checksum == UNLOCKED)
+
+    def unsigned(self, image: Image) -> tuple[str, ...]:
+        """The references of an image that the matrix wants a signature of, and that no lock has checked."""
+        return tuple(reference for reference in self.unlocked(image) if signatures_of(self._renderer.matrix, reference))
 
     def _inputs(self, image: Image) -> Inputs:
         references = self._renderer.upstreams(image)

@@ -71,9 +71,18 @@ def parse(text: str, file: str = "matrix.toml") -> Matrix:
     matrix, problems = _validate(raw)
     problems += inconsistencies(matrix, raw)
     if problems:
-        found = positions(text)
-        raise MatrixError(file, [problem.at(line_of(problem.path, found)) for problem in problems])
+        raise _refusal(text, file, problems)
     return matrix
+
+
+def refusal(file: Path, problems: Iterable[Problem]) -> MatrixError:
+    """What is wrong with a matrix that loaded, found where it was used; with lines."""
+    return _refusal(read_text(file), str(file), problems)
+
+
+def _refusal(text: str, file: str, problems: Iterable[Problem]) -> MatrixError:
+    found = positions(text)
+    return MatrixError(file, [problem.at(line_of(problem.path, found)) for problem in problems])
 
 
 def toml(text: str, file: str) -> Raw:

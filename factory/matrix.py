@@ -25,6 +25,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from factory.references import is_within, split_reference
+
 
 class Architecture(StrEnum):
     """Lambda's names for the instruction sets it runs."""
@@ -151,6 +153,12 @@ Reference = Annotated[
 """An upstream image with its registry and tag: `public.ecr.aws/lambda/python:3.13`."""
 
 Repository = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+$")]
+Prefix = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*$")]
+"""A registry, a repository, or where several of them are: `public.ecr.aws/lambda`."""
+
+Identity = Annotated[str, StringConstraints(pattern=r"^\^[^\x00-\x1f\x7f]+$")]
+"""A regular expression with its anchor: one without fits identities that only contain what is meant."""
+
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")]
 ArchiveUrl = Annotated[Url, _only("runtime", "version")]
 """An address that may name `{version}`, that of the extra or runtime, and `{runtime}`."""
@@ -625,9 +633,55 @@ def source_of(runtime: Runtime, family: Family) -> ImageSource | ArchiveSource |
     return ImageSource(image=f"{family.source}:{runtime.version}") if family.source else None
 
 
+def signatures_of(matrix: Matrix, reference: str) -> Signatures | None:
+    """Whose signatures count for an upstream image, by the narrowest table that it is in; None where nobody said."""
+    repository = "/".join(split_reference(reference)[:2])
+    around = [prefix for prefix in matrix.signatures if is_within(repository, prefix)]
+    return matrix.signatures[max(around, key=len)] if around else None
+
+
 def bootstrap_of(runtime: Runtime, family: Family) -> str | None:
     """The folder in `bootstraps/` of a runtime; None where upstream's own bootstrap will do."""
     return runtime.bootstrap or family.bootstrap
+
+
+class Signatures(Table):
+    """Whose signatures count for upstream images: those of a key, or of an identity that an issuer vouches for."""
+
+    key: Line | None = None
+    """The public key: a file, named from the matrix's folder, or a key of a key management service, `awskms://…`."""
+    identity: Identity | None = None
+    """Keyless: a regular expression for the signer's identity, from its beginning on: `^https://github.com/OWNER/`."""
+    issuer: Url | None = None
+    """Keyless: who vouches for the identity: `https://token.actions.githubusercontent.com`."""
+    transparency_log: bool = True
+    """Whether a signature must be in the public transparency log; one by key may do without."""
+
+    @model_validator(mode="after")
+    def _one_signer(self) -> Self:
+        if self.key and (self.identity or self.issuer):
+            at = "identity" if self.identity else "issuer"
+            raise PydanticCustomError(
+                "signer", "stands beside a key", {"at": (at,), "remedy": "leave out the key, or identity and issuer"}
+            )
+        if not self.key and not (self.identity and self.issuer):
+            raise PydanticCustomError(
+                "signer",
+                "does not say whose signatures count",
+                {"remedy": "add `key = …`, or both `identity = …` and `issuer = …`"},
+            )
+        if self.identity and not self.transparency_log:
+            raise PydanticCustomError(
+                "log",
+                "is for keys; an identity's certificate is past, and only the log tells when it signed",
+                {"at": ("transparency_log",), "remedy": "leave it out"},
+            )
+        return self
+
+    @property
+    def key_file(self) -> bool:
+        """Whether the key is a file."""
+        return self.key is not None and "://" not in self.key
 
 
 class Matrix(Table):
@@ -645,12 +699,15 @@ class Matrix(Table):
     """The named pieces of the build toolchains."""
     runtimes: dict[Name, Runtime] = {}
     """The Lambda runtimes."""
+    signatures: dict[Prefix, Signatures] = {}
+    """By registry or repository: whose signatures the upstream images in and below it must have to be locked."""
 
 
-SECTIONS: tuple[Literal["bases", "families", "extras", "runtimes"], ...] = (
+SECTIONS: tuple[Literal["bases", "families", "extras", "runtimes", "signatures"], ...] = (
     "bases",
     "families",
     "extras",
     "runtimes",
+    "signatures",
 )
 """The keys of `Matrix` that hold named tables."""

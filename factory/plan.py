@@ -68,6 +68,8 @@ def blocked(image: Image, inputs_of: InputsOf, parent: Item | None, locked: bool
         return Item(image, Action.BLOCKED, f"its parent {parent.image.name} is blocked")
     if locked and (unlocked := inputs_of.unlocked(image)):
         return Item(image, Action.BLOCKED, f"{', '.join(unlocked)} is not locked; run `factory lock`")
+    if unsigned := inputs_of.unsigned(image):
+        return Item(image, Action.BLOCKED, f"the signature of {', '.join(unsigned)} is unchecked; run `factory lock`")
     if archives := inputs_of.unverifiable(image):
         return Item(image, Action.BLOCKED, f"nobody knows the checksum of {', '.join(archives)}; run `factory lock`")
     return None

@@ -36,6 +36,11 @@ def split_reference(reference: str) -> tuple[str, str, str]:
     return host, name, tag
 
 
+def is_within(repository: str, prefix: str) -> bool:
+    """Whether `HOST/NAME` is a repository, or below it or a registry: `a.b/c/d` is below `a.b/c`."""
+    return repository == prefix or repository.startswith(f"{prefix}/")
+
+
 def mirrored_repository(host: str, name: str, mirrors: Mapping[str, str]) -> Repository:
     """Where to ask for the repository `name` of a host: a mirror may have it below a path."""
     return Repository.parse(f"{mirrored(host, mirrors)}/{name}")

@@ -55,7 +55,7 @@ class Renderer:
     """Renders the images of one matrix with the templates of one folder."""
 
     def __init__(self, matrix: Matrix, templates: Path = TEMPLATES) -> None:
-        self._matrix = matrix
+        self.matrix = matrix
         self._templates = templates
         self._rendered: dict[str, str] = {}
         self._downloads: dict[str, tuple[Download, ...]] = {}
@@ -82,21 +82,21 @@ class Renderer:
 
     def all(self) -> dict[str, str]:
         """Every Dockerfile of the matrix, by image name without architecture."""
-        return {image.stem: self.dockerfile(image) for image in expand(self._matrix)}
+        return {image.stem: self.dockerfile(image) for image in expand(self.matrix)}
 
     def upstreams(self, image: Image) -> tuple[str, ...]:
         """The upstream images that the Dockerfile names."""
         if image.runtime is None:
-            return (self._matrix.bases[image.base].upstream,)
+            return (self.matrix.bases[image.base].upstream,)
         source = self._source(image)
         if source.download:
-            return (self._matrix.bases[image.base].upstream,)
+            return (self.matrix.bases[image.base].upstream,)
         return (source.image,) if source.image else ()
 
     def downloads(self, image: Image) -> tuple[Download, ...]:
         """The archives that the Dockerfile downloads: of the source, the extras, and the bootstrap's compiler."""
         if image.stem not in self._downloads:
-            of_extras = (of_extra(name, extra) for name, extra in brought(self._matrix, image))
+            of_extras = (of_extra(name, extra) for name, extra in brought(self.matrix, image))
             of_source = self._source(image).download if image.runtime else None
             compiler = self.compiler(image)
             found = (of_source, *of_extras, compiler.download if compiler else None)
@@ -109,10 +109,10 @@ class Renderer:
         if family is None or family.bootstrap_extra is None or not self.bootstrap(image):
             return None
         (name,) = of_family([family.bootstrap_extra], image.runtime or "", self._runtime(image))
-        extra = self._matrix.extras[name]
+        extra = self.matrix.extras[name]
         download = of_extra(name, extra)
         assert download is not None
-        manager = self._matrix.bases[image.base].package_manager
+        manager = self.matrix.bases[image.base].package_manager
         return Compiler(download, sorted({"gzip", "tar", *extra.packages(manager)}))
 
     def bootstrap(self, image: Image) -> str | None:
@@ -121,18 +121,18 @@ class Renderer:
 
     def parent_reference(self, image: Image) -> str | None:
         """The name by which the Dockerfile knows its parent; None for a base."""
-        return f"{self._matrix.publish.repository}:{image.parent.stem}" if image.parent else None
+        return f"{self.matrix.publish.repository}:{image.parent.stem}" if image.parent else None
 
     def _context(self, image: Image) -> dict[str, Any]:
-        extras = brought(self._matrix, image)
+        extras = brought(self.matrix, image)
         source = self._source(image) if image.runtime else Source()
         context: dict[str, Any] = {
             "stem": image.stem,
             "title": self._title(image),
             "base_name": image.base,
-            "base": self._matrix.bases[image.base],
+            "base": self.matrix.bases[image.base],
             "labels": self._labels(image),
-            "environment": environment(self._matrix, image),
+            "environment": environment(self.matrix, image),
             "install": self._install(image),
             "topics": sorted({topic for _, extra in extras for topic in extra.topics.get(image.base, ())}),
             "downloads": [download for name, extra in extras if (download := of_extra(name, extra))],
@@ -155,7 +155,7 @@ class Renderer:
         }
 
     def _title(self, image: Image) -> str:
-        base = self._matrix.bases[image.base].title
+        base = self.matrix.bases[image.base].title
         if image.runtime is None:
             return base
         source = self._source(image)
@@ -163,12 +163,12 @@ class Renderer:
         return f"{self._family(image).title}{version} on {base}"
 
     def _labels(self, image: Image) -> dict[str, str]:
-        publish = self._matrix.publish
+        publish = self.matrix.publish
         purpose = "runs AWS Lambda functions" if image.variant is Variant.RUN else "compiles AWS Lambda functions"
         return {
             f"{_ANNOTATION}.title": image.stem,
             f"{_ANNOTATION}.description": f"{self._title(image)}: {purpose}",
-            f"{_ANNOTATION}.base.name": self._matrix.bases[image.base].upstream,
+            f"{_ANNOTATION}.base.name": self.matrix.bases[image.base].upstream,
             f"{_ANNOTATION}.source": publish.source,
             f"{_ANNOTATION}.vendor": publish.vendor,
             f"{_ANNOTATION}.licenses": publish.licenses,
@@ -176,9 +176,9 @@ class Renderer:
 
     def _install(self, image: Image) -> list[str]:
         """The packages that this Dockerfile installs, sorted."""
-        base = self._matrix.bases[image.base]
+        base = self.matrix.bases[image.base]
         packages = base.packages if image.runtime is None and image.variant is Variant.BUILD else ()
-        brought_by_extras = (extra.packages(base.package_manager) for _, extra in brought(self._matrix, image))
+        brought_by_extras = (extra.packages(base.package_manager) for _, extra in brought(self.matrix, image))
         return sorted({*packages, *(package for bunch in brought_by_extras for package in bunch)})
 
     def _source(self, image: Image) -> Source:
@@ -189,11 +189,11 @@ class Renderer:
 
     def _family(self, image: Image) -> Family:
         assert image.family is not None
-        return self._matrix.families[image.family]
+        return self.matrix.families[image.family]
 
     def _runtime(self, image: Image) -> Runtime:
         assert image.runtime is not None
-        return self._matrix.runtimes[image.runtime]
+        return self.matrix.runtimes[image.runtime]
 
 
 def _kind(image: Image) -> str:

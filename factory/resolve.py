@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 import requests
 from pydantic import ValidationError
@@ -17,6 +18,7 @@ from factory.lock import Lock, Locked, StandIn, Unresolved, wanted_archives, wan
 from factory.matrix import Architecture, Matrix
 from factory.references import Repository, mirrored, mirrored_repository, mirrored_url, split_reference, split_url
 from factory.registry import Manifest, Registry, RegistryError, RegistryUnreachableError
+from factory.trust.upstream import Upstream
 
 _PARALLEL = 8
 
@@ -29,11 +31,20 @@ class _Wrong:
 
 
 @dataclass(frozen=True)
+class _Found:
+    """What a registry answered for a reference. `tagged` is the digest of what the tag names."""
+
+    locked: Locked | None
+    tagged: str = ""
+
+
+@dataclass(frozen=True)
 class Resolver:
     """Asks registries and file servers, through mirrors, on a given day.
 
     With `tolerant`, no answer is noted instead of raised. With `stand_ins` the mirrors are a lab: it need not have all,
-    and what it has of the archives is not what upstream has.
+    and what it has is not what upstream has: other archives, images that upstream did not sign. `folder` is the
+    matrix's, from which it names its keys.
     """
 
     registry: Registry
@@ -42,33 +53,35 @@ class Resolver:
     tolerant: bool = False
     stand_ins: bool = False
     http: requests.Session = field(default_factory=web.session)
+    folder: Path = field(default_factory=Path)
 
     def lock(self, matrix: Matrix, old: Lock, upgrade: bool) -> Lock:
         """The lock of a matrix. What `old` has already is kept unless `upgrade`.
 
         Raises:
-            UsageError: upstream lacks a tag, an architecture or a file, or a file is not what it must be; all of them
-                named.
+            UsageError: upstream lacks a tag, an architecture, a signature or a file, or a file is not what it must be;
+                all of them named.
             UnreachableError: no answer, and not `tolerant`.
+            MachineError: cosign is not installed, and the matrix wants signatures of what is new.
         """
         with ThreadPoolExecutor(_PARALLEL) as pool:
-            images, losses = self._images(pool, matrix, old, upgrade)
+            images, losses, unsigned = self._images(pool, matrix, old, upgrade)
             archives, wrong = self._archives(pool, matrix, old, upgrade)
-        if losses or wrong:
-            remedies = [
-                "if this is meant, change `architectures` or the reference in the matrix" if losses else "",
-                "if this is meant, change the address or the checksum in the matrix, or say --stand-ins to a lab"
-                if wrong
-                else "",
-            ]
-            told = "; ".join(remedy for remedy in remedies if remedy)
-            raise UsageError("\n".join([*losses, *wrong]) + f"\nthe lock was not changed; {told}")
+        told = {
+            "if this is meant, change `architectures` or the reference in the matrix": losses,
+            "if upstream signs otherwise now, change `signatures` in the matrix": unsigned,
+            "if this is meant, change the address or the checksum in the matrix, or say --stand-ins to a lab": wrong,
+        }
+        if any(told.values()):
+            remedies = "; ".join(remedy for remedy, lines in told.items() if lines)
+            lines = "\n".join(line for lines in told.values() for line in lines)
+            raise UsageError(f"{lines}\nthe lock was not changed; {remedies}")
         return Lock(images=images, archives=archives)
 
     def _images(
         self, pool: ThreadPoolExecutor, matrix: Matrix, old: Lock, upgrade: bool
-    ) -> tuple[dict[str, Locked], list[str]]:
-        """What is locked of the images, and what upstream lost."""
+    ) -> tuple[dict[str, Locked], list[str], list[str]]:
+        """What is locked of the images, what upstream lost, and what has no good signature."""
         wanted = wanted_images(matrix)
         images = {
             reference: old.images[reference]
@@ -79,16 +92,39 @@ class Resolver:
         found = dict(zip(missing, pool.map(self._resolve, missing), strict=True))
         losses = [
             loss
-            for reference, locked in found.items()
-            for loss in _losses(reference, locked, wanted[reference], old.images.get(reference))
+            for reference, answer in found.items()
+            for loss in _losses(reference, answer.locked, wanted[reference], old.images.get(reference))
         ]
+        upstream = Upstream(matrix, self.folder)
+        asked = pool.map(
+            lambda reference: self._unsigned(
+                upstream, reference, found[reference], wanted[reference], old.images.get(reference)
+            ),
+            missing,
+        )
+        unsigned = [line for lines in asked for line in lines]
         if not losses:
-            for reference, locked in found.items():
-                images[reference] = _settle(locked, wanted[reference], old.images.get(reference))
-        return images, losses
+            for reference, answer in found.items():
+                images[reference] = _settle(answer.locked, wanted[reference], old.images.get(reference))
+        return images, losses, unsigned
 
-    def _resolve(self, reference: str) -> Locked | None:
-        """The digests behind a reference; None when there is no such tag."""
+    def _unsigned(
+        self, upstream: Upstream, reference: str, found: _Found, wanted: frozenset[Architecture], old: Locked | None
+    ) -> list[str]:
+        """What is new of a reference and has no good signature. What a lab stands in for is not upstream's anyhow."""
+        host, name, _ = split_reference(reference)
+        if found.locked is None or (self.stand_ins and host in self.mirrors):
+            return []
+        known = old.digests if old else {}
+        new = {
+            architecture: digest
+            for architecture, digest in found.locked.digests.items()
+            if architecture in wanted and known.get(architecture) != digest
+        }
+        return list(upstream.unsigned(reference, mirrored_repository(host, name, self.mirrors), found.tagged, new))
+
+    def _resolve(self, reference: str) -> _Found:
+        """The digests behind a reference; nothing when there is no such tag."""
         host, name, tag = split_reference(reference)
         repository = mirrored_repository(host, name, self.mirrors)
         try:
@@ -96,12 +132,12 @@ class Resolver:
         except RegistryUnreachableError:
             if not self.tolerant:
                 raise
-            return Locked(unresolved=f"{host} could not be reached on {self.today}")
+            return _Found(Locked(unresolved=f"{host} could not be reached on {self.today}"))
         if manifest is None:
-            stands_in = self.stand_ins and host in self.mirrors
-            return Locked(unresolved=f"{mirrored(host, self.mirrors)} does not stand in for it") if stands_in else None
+            lacks = Locked(unresolved=f"{mirrored(host, self.mirrors)} does not stand in for it")
+            return _Found(lacks if self.stand_ins and host in self.mirrors else None)
         try:
-            return Locked(digests=self._digests(repository, manifest), resolved=self.today)
+            return _Found(Locked(digests=self._digests(repository, manifest), resolved=self.today), manifest.digest)
         except (RegistryError, KeyError, AttributeError, ValidationError) as error:
             reason = error if isinstance(error, RegistryError) else "its index is not one"
             raise RegistryError(f"{reference}, asked at {repository.host}: {reason}") from None

@@ -327,7 +327,15 @@ def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     printed = _json(capsys)
     assert printed["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert printed["properties"].keys() == {"publish", "environment", "bases", "families", "extras", "runtimes"}
+    assert printed["properties"].keys() == {
+        "publish",
+        "environment",
+        "bases",
+        "families",
+        "extras",
+        "runtimes",
+        "signatures",
+    }
 
 
 # render

@@ -368,6 +368,78 @@ SIMILAR = [
 ]
 
 
+def _signatures(*lines: str, name: str = "upstream.example/lambda/nodejs") -> str:
+    return _runtime(f'[signatures."{name}"]', *lines)
+
+
+_IDENTITY = ('identity = "^https://git.example/"', 'issuer = "https://token.example"')
+SIMILAR += [
+    (
+        "signatures of what nobody takes anything from",
+        _signatures('key = "k.pub"', name="upstream.example/lambda/nodesj"),
+        'signatures."upstream.example/lambda/nodesj"',
+        "no upstream image is in or below it",
+        "did you mean 'upstream.example/lambda/nodejs'",
+    ),
+    (
+        "signatures of a part of a name",
+        _signatures('key = "k.pub"', name="upstream.example/lamb"),
+        'signatures."upstream.example/lamb"',
+        "no upstream image is in or below it",
+        "did you mean 'upstream.example/lambda'",
+    ),
+    (
+        "signatures of a tag",
+        _signatures('key = "k.pub"', name="upstream.example/lambda/nodejs:22"),
+        'signatures."upstream.example/lambda/nodejs:22"',
+        "'upstream.example/lambda/nodejs:22' has not the form of this key",
+        "",
+    ),
+    (
+        "signatures of nobody",
+        _signatures("transparency_log = false"),
+        'signatures."upstream.example/lambda/nodejs"',
+        "does not say whose signatures count",
+        "add `key = …`, or both `identity = …` and `issuer = …`",
+    ),
+    (
+        "an identity that nobody vouches for",
+        _signatures(_IDENTITY[0]),
+        'signatures."upstream.example/lambda/nodejs"',
+        "does not say whose signatures count",
+        "add `key = …`, or both `identity = …` and `issuer = …`",
+    ),
+    (
+        "an identity beside a key",
+        _signatures('key = "k.pub"', *_IDENTITY),
+        'signatures."upstream.example/lambda/nodejs".identity',
+        "stands beside a key",
+        "leave out the key, or identity and issuer",
+    ),
+    (
+        "an identity that others contain",
+        _signatures(_IDENTITY[0].replace("^", ""), _IDENTITY[1]),
+        'signatures."upstream.example/lambda/nodejs".identity',
+        "'https://git.example/' has not the form of this key",
+        "from its beginning on: `^https://github.com/OWNER/`",
+    ),
+    (
+        "an identity without the log",
+        _signatures(*_IDENTITY, "transparency_log = false"),
+        'signatures."upstream.example/lambda/nodejs".transparency_log',
+        "is for keys",
+        "leave it out",
+    ),
+    (
+        "an unknown key of signatures",
+        _signatures('kye = "k.pub"', *_IDENTITY),
+        'signatures."upstream.example/lambda/nodejs".kye',
+        "is no key of the matrix",
+        "did you mean 'key'?",
+    ),
+]
+
+
 def _toolchains(*changes: tuple[str, str]) -> str:
     return changed(TOOLCHAINS.read_text(), *changes)
 

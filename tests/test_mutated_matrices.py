@@ -20,11 +20,19 @@ from factory.images import expand
 from factory.keys import InputsOf
 from factory.loader import MatrixError, parse
 from factory.lock import Lock, wanted_archives
-from factory.matrix import Archive, ArchiveSource, Base, Extra, Family, Runtime
+from factory.matrix import Archive, ArchiveSource, Base, Extra, Family, Runtime, Signatures
 from factory.render import Renderer
-from tests.support import REAL, TOOLCHAINS
+from tests.support import REAL, TOOLCHAINS, small_text
 
-_TEXTS = [REAL.read_text(), TOOLCHAINS.read_text()]
+_SIGNATURES = """
+[signatures."upstream.example/lambda"]
+key = "upstream.pub"
+
+[signatures."upstream.example/lambda/nodejs"]
+identity = "^https://git.example/"
+issuer = "https://token.example"
+"""
+_TEXTS = [REAL.read_text(), TOOLCHAINS.read_text(), small_text() + _SIGNATURES]
 _EXAMPLES = 500
 _STRANGE = [
     *"{}[]\"'=.,#\\\n\r\t-+:%$\x00\x07\x1b\x7f\u00e9\u2028\ufeff\U0001f40d",
@@ -64,7 +72,9 @@ _VALUES: list[Any] = [
     *({}, {"a": 1}, {"image": 1}, {"archive": {}}, {"archive": {"x86_64": {}}}, date(2020, 1, 1), "2020-01-01", 10**30),
 ]
 _SCALARS = ["1", '""', '"x"', "[]", "{}", "true", "1.5", "2020-01-01", "[1]", '[""]', "{a = 1}", "nan", '"{nope}"']
-_KEYS = sorted({key for model in (Base, Family, Extra, Archive, ArchiveSource, Runtime) for key in model.model_fields})
+_KEYS = sorted(
+    {key for model in (Base, Family, Extra, Archive, ArchiveSource, Runtime, Signatures) for key in model.model_fields}
+)
 
 loaded: Counter[str] = Counter()
 

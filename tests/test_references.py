@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from factory.references import Repository, mirrored, mirrored_repository, mirrored_url, split_reference
+from factory.references import Repository, is_within, mirrored, mirrored_repository, mirrored_url, split_reference
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,15 @@ def test_a_mirror_may_be_below_a_path() -> None:
 def test_an_archives_mirror(url: str, where: str) -> None:
     mirrors = {"a.example": "127.0.0.1:5001/a.example", "b.example": "proxy.example/"}
     assert mirrored_url(url, mirrors) == where
+
+
+@pytest.mark.parametrize(
+    ("prefix", "within"),
+    [("a.b", True), ("a.b/c", True), ("a.b/c/d", True), ("a.b/c/d/e", False), ("a.b/c/", False), ("a", False)],
+)
+def test_a_repository_is_within_what_it_is_below(prefix: str, within: bool) -> None:
+    assert is_within("a.b/c/d", prefix) is within
+
+
+def test_a_port_makes_another_registry() -> None:
+    assert not is_within("a.b:5000/c", "a.b")

@@ -74,12 +74,16 @@ def server() -> Iterator[FileServer]:
 
 
 def _lock(
-    server: FileServer | str, old: Lock | None = None, upgrade: bool = False, stand_ins: bool = False, **rest: bool
+    server: FileServer | str,
+    old: Lock | None = None,
+    upgrade: bool = False,
+    stand_ins: bool = False,
+    tolerant: bool = False,
 ) -> Lock:
     host = server if isinstance(server, str) else f"{server.host}/files"
     http = web.session(retries=1, backoff=0.01)
     mirrors = {HOST: host, "upstream.example": UPSTREAM_HOST}
-    resolver = Resolver(Registry(retries=0), mirrors, TODAY, stand_ins=stand_ins, http=http, **rest)
+    resolver = Resolver(Registry(retries=0), mirrors, TODAY, stand_ins=stand_ins, http=http, tolerant=tolerant)
     return resolver.lock(MATRIX, old or Lock(images=IMAGES), upgrade)
 
 

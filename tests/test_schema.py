@@ -57,6 +57,9 @@ def test_what_loads_is_valid(file: Any) -> None:
         ("[environment.run]", "[environmet.run]"),
         ('repository = "registry.example/factory/lambda"', 'repository = "Not A Repository"'),
         ("[publish]", "[pubish]"),
+        ("[publish]", '[signatures."upstream.example/lambda:1"]\nkey = "k.pub"\n\n[publish]'),
+        ("[publish]", '[signatures."upstream.example"]\nidentity = "a"\nissuer = "https://b"\n\n[publish]'),
+        ("[publish]", '[signatures."upstream.example"]\nkey = 5\n\n[publish]'),
     ],
     ids=lambda change: f"{change[0]} -> {change[1]}"[:60],
 )
