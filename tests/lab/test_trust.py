@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,9 +25,8 @@ from factory.session import Session
 from factory.trust.provenance import IN_TOTO
 from factory.trust.sbom import CYCLONEDX, SPDX
 from factory.trust.signing import signature_tag
-from lab import programs
-from lab.settings import Settings
-from tests.lab.conftest import FACTORY, LAB, ROOT, Factory
+from tests.lab import cosign
+from tests.lab.conftest import LAB, ROOT, Factory
 from tests.lab.servers import registry_over
 
 IMAGE, OTHER = "al2-x86_64", "al2023-x86_64"
@@ -74,19 +71,10 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def tools() -> str:
-    """A PATH on which cosign, notary and syft are."""
-    folder = programs.folder(Settings.from_environment())
-    path = os.pathsep.join((str(Path(FACTORY).parent), os.environ["PATH"], str(folder)))
-    assert all(shutil.which(name, path=path) for name in ("cosign", "notary", "syft")), "run scripts/lab tools"
-    return path
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, locked: Path, tools: str) -> Iterator[World]:
+def world(tmp_path_factory: pytest.TempPathFactory, locked: Path) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("trust")
-    extra = {"PATH": tools, "COSIGN_PASSWORD": "only for this test", "FACTORY_PIP_CONF": ""}
-    key = _key(folder / "cosign", extra)
+    extra = {**cosign.environment(), "FACTORY_PIP_CONF": ""}
+    key = cosign.new_key(folder / "cosign", extra)
     with registry_over(folder / "registry") as host:
         factory = Factory(folder, ROOT / "matrix.toml", Repository(host, NAME), locked, extra)
         factory("release", IMAGE, OTHER, "--attest", "--sign", str(key), "--no-transparency-log")
@@ -173,7 +161,7 @@ def test_an_unsigned_image(world: World) -> None:
 
 
 def test_another_key(world: World, tmp_path: Path) -> None:
-    key = _key(tmp_path / "other", world.factory.extra)
+    key = cosign.new_key(tmp_path / "other", world.factory.extra)
     findings = world.verify("--key", str(key.with_suffix(".pub")), status=1)
     assert _failed(findings) == {"signature", *ITEMS}
 
@@ -200,12 +188,6 @@ def test_a_build_that_would_fetch_what_the_plan_does_not_name_fails(factory: Fac
     assert isinstance(error, FactoryError)
     assert str(error).startswith(f"{IMAGE}: not built, as its Dockerfile would fetch what neither the lock nor")
     assert f"{LAB}/lambda/provided:al2023" in str(error)
-
-
-def _key(stem: Path, environment: Any) -> Path:
-    command = ["cosign", "generate-key-pair", f"--output-key-prefix={stem}"]
-    subprocess.run(command, env={**os.environ, **environment}, check=True, capture_output=True)
-    return stem.with_suffix(".key")
 
 
 def _attached(world: World, name: str, kind: str, folder: Path) -> str:
