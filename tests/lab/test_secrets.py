@@ -16,6 +16,7 @@ from pathlib import Path
 import requests
 
 from factory.references import Repository
+from tests.lab import cosign
 from tests.lab.faults.cases import free_port
 from tests.lab.faults.proxy import Proxy
 from tests.lab.faults.world import IMAGES, World
@@ -33,11 +34,18 @@ def test_no_secret_is_left_where_others_read(tmp_path: Path) -> None:
         assert refused.returncode == 1
         assert f"docker login {host}" in refused.stderr or "no basic auth" in refused.stderr
         world.extra |= _planted(tmp_path / "secrets", host)
-        done = world.call("release", "--variant", "run", "--verbose", "--timing")
+        key = cosign.new_key(tmp_path / "secrets" / "cosign", world.extra)
+        sign = ("--attest", "--sign", str(key), "--no-transparency-log")
+        done = world.call("release", "--variant", "run", "--verbose", "--timing", *sign)
         assert done.returncode == 0, done.stderr
-        said = (refused.stdout + refused.stderr + done.stdout + done.stderr).encode()
+        checked = [
+            world.call("verify", image, "--key", str(key.with_suffix(".pub")), "--no-transparency-log")
+            for image in IMAGES
+        ]
+        assert [each.stderr for each in checked if each.returncode] == []
+        said = "".join(run.stdout + run.stderr for run in (refused, done, *checked)).encode()
     assert len(seen) > 10
-    assert any(b"buildx" in line for line in seen)
+    assert all(any(program in line for line in seen) for program in (b"buildx", b"cosign\0sign\0", b"syft\0"))
     files = [file for folder in ("world", "store") for file in (tmp_path / folder).rglob("*") if file.is_file()]
     assert any(file.name == "data" for file in files)
     assert len(list((tmp_path / "world" / "build" / "records").iterdir())) == len(IMAGES)
@@ -63,7 +71,7 @@ def _planted(folder: Path, host: str) -> dict[str, str]:
     return {
         "DOCKER_CONFIG": str(folder),
         "FACTORY_PIP_CONF": str(folder / "pip.conf"),
-        "COSIGN_PASSWORD": _SECRET,
+        **cosign.environment(_SECRET),
     }
 
 
