@@ -45,7 +45,7 @@ def examine(repository: Repository, builder: str | None) -> list[Finding]:
         ),
     ]
     extras: list[tuple[str, Callable[[], str], str]] = [
-        ("cosign", lambda: _found("cosign"), "install cosign: --sign and `factory verify` call it"),
+        ("cosign", lambda: _found("cosign"), "install cosign: --sign, `verify` and the matrix's signatures call it"),
         ("syft", lambda: _found("syft"), "install syft: --attest calls it"),
     ]
     return [*(_look(*look) for look in looks), *(replace(_look(*look), optional=True) for look in extras)]

@@ -673,8 +673,8 @@ class Signatures(Table):
         if self.identity and not self.transparency_log:
             raise PydanticCustomError(
                 "log",
-                "is for keys; an identity's certificate is past, and only the log tells when it signed",
-                {"at": ("transparency_log",), "remedy": "leave it out"},
+                "is for keys; where an identity's signature is looked up, cosign's own variables say",
+                {"at": ("transparency_log",), "remedy": "leave it out; docs/trust.md names the variables"},
             )
         return self
 
