@@ -190,6 +190,11 @@ def test_on_github_builder_and_run_are_those_of_the_workflow(tmp_path: Path) -> 
     assert builder.source == "https://github.example/a/b"
 
 
+def test_what_only_says_that_it_is_github_is_no_job_of_githubs(tmp_path: Path) -> None:
+    builder = Builder.here(SOURCE, tmp_path, {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "a/b"})
+    assert builder == Builder.here(SOURCE, tmp_path, {})
+
+
 def test_what_is_vouched_for_passes(world: World) -> None:
     world.publish()
     findings = world.verify()

@@ -24,6 +24,9 @@ IN_TOTO = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
 
+_JOB = ("SERVER_URL", "REPOSITORY", "RUN_ID", "WORKFLOW_REF")
+"""What a job of GitHub's says of itself. What says only that it is one, as other programs do, is nobody's job."""
+
 
 @dataclass(frozen=True)
 class Builder:
@@ -40,11 +43,11 @@ class Builder:
         """This very process; `source` is where the project's sources are, `folder` the checkout."""
         commit = _git(folder, "rev-parse", "HEAD")
         modified = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
-        if environment.get("GITHUB_ACTIONS") == "true":
-            server, repository = environment["GITHUB_SERVER_URL"], environment["GITHUB_REPOSITORY"]
-            number, attempt = environment["GITHUB_RUN_ID"], environment.get("GITHUB_RUN_ATTEMPT", "1")
+        told = [environment.get(f"GITHUB_{name}") for name in _JOB]
+        if environment.get("GITHUB_ACTIONS") == "true" and all(told):
+            server, repository, number, workflow = told
+            attempt = environment.get("GITHUB_RUN_ATTEMPT", "1")
             run = f"{server}/{repository}/actions/runs/{number}/attempts/{attempt}"
-            workflow = environment["GITHUB_WORKFLOW_REF"]
             return Builder(f"{server}/{workflow}", run, f"{server}/{repository}", commit, modified)
         return Builder(f"{source}#a-machine-of-somebodys", "", source, commit, modified)
 
