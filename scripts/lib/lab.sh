@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by the scripts: lets the factory pull from the lab and push to it. This is all that the factory is told of it.
 
-FACTORY_MIRROR="$(scripts/lab mirrors)"
+FACTORY_MIRROR="${FACTORY_MIRROR:-$(scripts/lab mirrors)}"
 export FACTORY_MIRROR
 # Steps of builds find the lab's servers on the loopback address, and pip finds its index by this.
 export FACTORY_NETWORK="${FACTORY_NETWORK:-host}"
