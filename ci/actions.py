@@ -20,10 +20,11 @@ class OnlyGitHubError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a job runs: its checkout, the repository it comes from, and where artifacts of the run are kept."""
+    """Where a job runs: its checkout, the repository and commit it comes from, where artifacts of the run are kept."""
 
     workspace: Path
     origin: Path
+    sha: str
     artifacts: Path
 
 
@@ -41,7 +42,7 @@ def run(place: Place, name: str, given: Mapping[str, Any]) -> str:
 def _checkout(place: Place, given: Mapping[str, Any]) -> str:
     # Hard links would let a job change what others see.
     _call("git", "clone", "--quiet", "--no-hardlinks", str(place.origin), str(place.workspace))
-    ref = str(given.get("ref") or "origin/HEAD")
+    ref = str(given.get("ref") or place.sha)
     _call("git", "-C", str(place.workspace), "checkout", "--quiet", "--detach", ref)
     return _call("git", "-C", str(place.workspace), "log", "-1", "--format=%h %s").strip()
 

@@ -1,11 +1,13 @@
 """A workflow on this machine: jobs in the order of their needs, each in a fresh clone, with the same commands.
 
 What differs from GitHub: all runs on this one machine, whatever `runs-on` says, one job at a time; permissions, time
-limits and concurrency groups are not looked at; a step that is given a token is not executed, and told as such.
+limits and concurrency groups are not looked at. Commands that are given GitHub's token get one that is worth nothing
+and the stand-ins in `ci/programs`; a job fails when that token is found in what it leaves for people to read.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 import time
@@ -21,6 +23,7 @@ from ci.actions import OnlyGitHubError, Place, StepFailedError
 from ci.expressions import Functions, interpolate, text
 
 _SECRET = ("secrets.", "github.token")
+_PROGRAMS = Path(__file__).parent / "programs"
 _FILES = ("OUTPUT", "ENV", "PATH", "STEP_SUMMARY")
 _STATUS = ("always()", "cancelled()", "failure()", "success()")
 
@@ -122,7 +125,9 @@ class JobRun:
         slug = "".join(letter if letter.isalnum() else "-" for letter in name)
         self.folder = runner.settings.folder / slug
         (self.folder / "temp").mkdir(parents=True)
-        self.place = Place(self.folder / "checkout", runner.settings.origin, runner.settings.folder / "artifacts")
+        settings = runner.settings
+        sha = settings.contexts["github"]["sha"]
+        self.place = Place(self.folder / "checkout", settings.origin, sha, settings.folder / "artifacts")
         self.steps: dict[str, dict[str, Any]] = {}
         self.contexts = {**contexts, "steps": self.steps, "runner": {"temp": str(self.folder / "temp")}}
         self.environment = {**runner.settings.environment, **_strings(contexts["env"]), **_github(self.folder)}
@@ -133,6 +138,9 @@ class JobRun:
         started = time.monotonic()
         for step in job["steps"]:
             self._step(step, self.contexts)
+        if shown := self._shown():
+            self.failed = True
+            self.runner._tell(self.name, "no secret is shown", "failure", 0.0, f"the token is in {', '.join(shown)}")
         result = "failure" if self.failed else "success"
         self.runner._tell(self.name, "", result, time.monotonic() - started)
         return Outcome(result, interpolate(job.get("outputs", {}), self.contexts))
@@ -143,7 +151,7 @@ class JobRun:
         result, told = "success", ""
         if not _holds(step.get("if"), contexts, _status(not self.failed, self.failed)):
             result = "skipped"
-        elif _needs_token(step):
+        elif _needs_token(step) and "uses" in step:
             result, told = "not executed", "needs GitHub's token"
         else:
             try:
@@ -182,6 +190,8 @@ class JobRun:
             file.open("a").close() if kind == "STEP_SUMMARY" else file.write_text("")
         added = {f"GITHUB_{kind}": str(file) for kind, file in files.items()}
         environment = {**self.environment, **added, **_strings(interpolate(step.get("env", {}), contexts))}
+        if _needs_token(step):
+            environment |= self._stand_ins()
         log = self.folder / "log.txt"
         with log.open("a") as stream:
             command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
@@ -197,6 +207,25 @@ class JobRun:
         if done.returncode:
             raise StepFailedError(f"exit status {done.returncode}; the end of {log}:\n{_tail(log)}")
         return ""
+
+    def _stand_ins(self) -> dict[str, str]:
+        """What keeps commands that have the token to this machine, and this machine's own credentials as they are."""
+        return {
+            "PATH": f"{_PROGRAMS}:{self.environment['PATH']}",
+            "DOCKER_CONFIG": str(self.folder / "docker"),
+            "STAND_INS": str(self.runner.settings.folder / "github"),
+        }
+
+    def _shown(self) -> list[str]:
+        """What people may read of this job and has the token in it, as it is or as `docker login` writes it down."""
+        github = self.contexts.get("github", {})
+        if not github.get("token"):
+            return []
+        secrets = [github["token"], base64.b64encode(f"{github.get('actor')}:{github['token']}".encode()).decode()]
+        kept = [self.folder / "log.txt", *(self.folder / "temp").rglob("*"), *self.place.artifacts.rglob("*")]
+        texts = {str(file): file.read_text(errors="replace") for file in kept if file.is_file()}
+        texts["its outputs"] = str(self.steps)
+        return sorted(name for name, content in texts.items() if any(secret in content for secret in secrets))
 
 
 def read(file: Path) -> dict[str, Any]:
