@@ -417,6 +417,18 @@ def test_shards_are_the_whole_and_nothing_twice(folder: Path, capsys: pytest.Cap
     assert set.union(*found) == {image.name for image in expand(small())}
 
 
+def test_no_matrix_has_more_jobs_than_github_takes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("factory.commands.MOST_JOBS", 3)
+    assert main(["plan", "--format", "github", "--shard", "100"]) == 0
+    jobs = _json(capsys)["include"]
+    assert len(jobs) == 3
+    assert {name for job in jobs for name in job["images"].split()} == {image.name for image in expand(small())}
+    assert main(["plan", "--format", "github"]) == 2
+    assert "jobs, and GitHub takes 3; share them out" in capsys.readouterr().err
+
+
 def test_locked_blocks_and_damage_is_warned_of_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "matrix.lock").unlink()
     (folder / "build" / "records").mkdir(parents=True)
