@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from factory.compare import Difference, package_differences
-from factory.images import Image
+from factory.images import Image, with_ancestors
 from factory.lock import Lock, StandIn, Unresolved
 from factory.matrix import Variant
 from factory.plan import short
@@ -36,14 +36,19 @@ def moves(old: Lock, new: Lock) -> list[Move]:
 def summary(
     found: Sequence[Move], images: Sequence[Image], upstreams: Callable[[Image], Iterable[str]], records: RecordsOf
 ) -> str:
-    """The moves as Markdown; `upstreams` are the references and addresses that an image is made from."""
+    """The moves as Markdown; `upstreams` are the references and addresses that an image itself is made from.
+
+    What moved under a base is told with all runtimes that are built on it.
+    """
     if not found:
         return "Nothing moved upstream.\n"
     lines = ["| runtime | upstream | architecture | from | to |", "|---|---|---|---|---|"]
     sections: list[str] = []
     for move in found:
         users = [image for image in images if move.upstream in upstreams(image)]
-        subjects = ", ".join(dict.fromkeys(image.subject for image in users)) or "-"
+        of_it = [image for image in images if move.architecture in ("-", image.architecture)]
+        touched = [image for image in of_it if any(each in users for each in with_ancestors([image]))]
+        subjects = ", ".join(dict.fromkeys(image.subject for image in touched)) or "-"
         lines.append(
             f"| {subjects} | `{move.upstream}` | {move.architecture} | {_code(move.old)} | {_code(move.new)} |"
         )

@@ -50,6 +50,16 @@ def test_the_runtimes_that_use_it_are_named() -> None:
     assert row == f"| python3.11 | `{PYTHON}` | x86_64 | `{old}` | `{new}` |"
 
 
+def test_what_moved_under_a_base_names_the_runtimes_on_it_that_have_the_architecture() -> None:
+    base = "upstream.example/lambda/provided:al2"
+    moved = moves(OLD, full_lock(small(), changes={base: "moved"}))
+    rows = [line.split("|") for line in summary(moved, expand(small()), upstreams, lambda _: ()).splitlines()[2:4]]
+    assert {row[3].strip(): row[1].strip() for row in rows} == {
+        "arm64": "al2, provided.al2, python3.9",
+        "x86_64": "al2, provided.al2, python3.11, python3.9",
+    }
+
+
 def test_packages_of_images_from_before_and_after() -> None:
     text = told(
         made_from(NEW, "bash-5.2-1.x86_64", "zlib-1-1.x86_64"), made_from(OLD, "bash-5.1-1.x86_64", "zlib-1-1.x86_64")
