@@ -98,14 +98,16 @@ class Assembly:
         """An archive with what a language has for it; its programs run on all bases, so the oldest is named."""
         architecture = DEBIAN_NAMES.get(archive.architecture, HOST)
         tag = f"archive-{archive.extra}-{architecture}"
+        suites, debs = self._debs(tag, needs, architecture)
 
         def make(out: Path) -> None:
+            self._fetch(suites, debs)
             whole: list[Path | None] = []
 
             def fill(kit: Kit) -> None:
                 whole.append(language.fill_archive(kit, archive))
 
-            self._fill(out, fill, language, needs, BASES["al1"], architecture, {}, None)
+            self._fill(out, fill, language, needs, BASES["al1"], architecture, suites, None)
             if whole[0]:
                 shutil.copyfile(whole[0], out / "archive")
             else:
@@ -113,7 +115,8 @@ class Assembly:
             shutil.rmtree(out / "tree")
 
         code = sources("archives.py", *language.sources(), *LANGUAGES)
-        return self.store.step(tag, [asdict(archive), language.pins.identity(needs), code], make)
+        identity = [suites[suite].identity(names) for suite, names in sorted(debs.items())]
+        return self.store.step(tag, [asdict(archive), *identity, language.pins.identity(needs), code], make)
 
     def _wheels(self, requirement: str, python: str, architecture: str) -> None:
         name = f"wheels-{requirement}-{python}-{architecture}"
@@ -225,12 +228,10 @@ class Assembly:
         fill: Callable[[Kit], None],
         runtime: Runtime | None = None,
     ) -> None:
-        suites = self._suites(runtime.name if runtime else name, needs, architecture)
-        debs = {suite: sorted(needs.members(found)) for suite, found in suites.items()}
+        suites, debs = self._debs(runtime.name if runtime else name, needs, architecture)
 
         def make(out: Path) -> None:
-            for suite, names in debs.items():
-                self._fetched(suites[suite], names)
+            self._fetch(suites, debs)
             self._fill(out, fill, language, needs, base, architecture, suites, runtime)
 
         identity = [suites[suite].identity(names) for suite, names in sorted(debs.items())]
@@ -261,12 +262,17 @@ class Assembly:
         fill(kit)
         shutil.rmtree(kit.work)
 
-    def _suites(self, group: str, needs: Needs, architecture: str) -> Mapping[str, Suite]:
-        """The resolved packages of a layer, by suite."""
+    def _debs(self, group: str, needs: Needs, architecture: str) -> tuple[Mapping[str, Suite], Mapping[str, list[str]]]:
+        """The resolved packages of a layer or an archive, by suite, and the names of those that are needed."""
         seeds: defaultdict[str, list[str]] = defaultdict(list)
         for debs in needs.debs:
             seeds[debs.suite] += debs.seeds
-        return {suite: self.apt(suite, architecture).resolve(group, names) for suite, names in seeds.items()}
+        suites = {suite: self.apt(suite, architecture).resolve(group, names) for suite, names in seeds.items()}
+        return suites, {suite: sorted(needs.members(found)) for suite, found in suites.items()}
+
+    def _fetch(self, suites: Mapping[str, Suite], debs: Mapping[str, list[str]]) -> None:
+        for suite, names in debs.items():
+            self._fetched(suites[suite], names)
 
     def _in_base(self, base: Base, architecture: str, suites: Iterable[str]) -> set[str]:
         """The libraries that programs of these suites find in a base: none, where one of the suites is newer."""
