@@ -135,19 +135,21 @@ def _status(settings: Settings) -> int:
             print(f"{target.archive:<34} {digest or f'not assembled: scripts/lab up {target.short}'}")
     for archive in demands.archives():
         digest = archives.digest(settings, archive.name)
-        told = f"{digest}; {_content(settings, archive)}" if digest else "not assembled"
+        told = f"{digest}; {content(settings, archive)}" if digest else "not assembled"
         print(f"{archive.name} ({archive.extra}): {told}")
     return 1 if lacking else 0
 
 
-def _content(settings: Settings, archive: demands.Archive) -> str:
+def content(settings: Settings, archive: demands.Archive) -> str:
     """What an archive of the lab is, beside upstream's."""
     algorithm, _, _ = archive.declared.partition(":")
     if archive.declared and archives.digest(settings, archive.name, algorithm) == archive.declared:
         return "upstream's very file"
     if maker := maker_of(archive):
         _, needs = maker
-        return f"put together from {', '.join((*needs.maven, *needs.go, *needs.npm, *needs.pypi))}"
+        seeds = [f"{seed} of Debian {debs.suite}" for debs in needs.debs for seed in debs.seeds]
+        other = f", another version than {archive.version}" if seeds else ""
+        return f"put together from {', '.join((*seeds, *needs.maven, *needs.go, *needs.npm, *needs.pypi))}{other}"
     return "a layout stand-in"
 
 

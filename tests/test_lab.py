@@ -7,7 +7,9 @@ import shutil
 import socket
 import subprocess
 import threading
+import tomllib
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -20,9 +22,9 @@ from lab.assembly import Assembly
 from lab.catalogue import BASES, packages
 from lab.errors import LabError
 from lab.language import Kit, Needs
-from lab.languages import languages
+from lab.languages import java, java_gradle, languages
 from lab.layers import Layer
-from lab.settings import Settings
+from lab.settings import LAB, Settings
 from lab.store import Once, Store
 from lab.symbols import for_older_glibc
 
@@ -112,6 +114,59 @@ def test_maven_is_served_as_it_is(tmp_path: Path) -> None:
     assert language.archive_needs(archive) == Needs(maven=("org.apache.maven:apache-maven:3.9.16:tar.gz:bin",))
     kit = Mock(maven=lambda name: tmp_path / name)
     assert language.fill_archive(kit, archive) == tmp_path / "org.apache.maven:apache-maven:3.9.16:tar.gz:bin"
+
+
+def test_debians_gradle_becomes_what_upstreams_archive_holds(tmp_path: Path) -> None:
+    root = _debians_gradle(tmp_path / "root", needed=("guava.jar",))
+    java_gradle.fill(root, tmp_path / "gradle-8")
+    files = {str(path.relative_to(tmp_path / "gradle-8")) for path in (tmp_path / "gradle-8").rglob("*.*")}
+    modules = {"lib/gradle-core-api-4.jar", "lib/gradle-model-core-4.jar"}
+    assert modules | {"lib/guava.jar", "lib/failureaccess.jar", "lib/ant-1.0.jar"} <= files
+    assert not {"lib/gradle-model-4.jar", "lib/unrelated.jar", "lib/absent.jar"} & files
+    assert not any(path.is_symlink() for path in (tmp_path / "gradle-8").rglob("*"))
+    with zipfile.ZipFile(tmp_path / "gradle-8/lib/gradle-core-api-4.jar") as jar:
+        assert jar.read("A.class") == b"\x01\x00\x11/usr/local/gradle\x01\x00\x15/usr/local/gradle/lib!"
+
+
+def test_a_jar_that_debians_gradle_lacks_is_told(tmp_path: Path) -> None:
+    root = _debians_gradle(tmp_path / "root", needed=("guava.jar", "gone.jar"))
+    with pytest.raises(LabError, match=r"needs gone.jar for gradle-core-api-4.jar"):
+        java_gradle.fill(root, tmp_path / "gradle-8")
+
+
+def test_gradle_is_unpacked_where_the_labs_looks_for_itself() -> None:
+    extras = tomllib.loads((LAB.parent / "matrix.toml").read_text())["extras"]
+    assert {extras[name]["into"] for name in java.GRADLES} == {java_gradle.HOME}
+
+
+def test_what_is_made_of_debians_packages_is_told_to_be_another_version() -> None:
+    settings = Settings(Path("/nowhere"), Path("/nowhere"), 5000)
+    (archive,) = (found for found in demands.archives() if found.extra == "gradle9")
+    told = cli.content(settings, archive)
+    assert told == f"put together from gradle of Debian bookworm, another version than {archive.version}"
+
+
+def _debians_gradle(root: Path, needed: tuple[str, ...]) -> Path:
+    """What Debian's packages of Gradle have, in small: one link has another name than its file."""
+    source, jars = root / "usr/share/gradle", root / "usr/share/java"
+    for folder in (source / "bin", source / "init.d", source / "lib/plugins", jars):
+        folder.mkdir(parents=True)
+    _jar(jars / "gradle-model-core-4.jar")
+    (source / "lib/gradle-model-4.jar").symlink_to("../../java/gradle-model-core-4.jar")
+    places = b"\x01\x00\x11/usr/share/gradle\x01\x00\x0f/usr/share/java!"
+    runtime = f"projects=\nruntime={','.join(needed)}"
+    _jar(jars / "gradle-core-api-4.jar", {"A.class": places, "gradle-core-api-classpath.properties": runtime})
+    (source / "lib/gradle-core-api-4.jar").symlink_to("../../java/gradle-core-api-4.jar")
+    _jar(jars / "guava.jar", {"META-INF/MANIFEST.MF": "Class-Path: failureacc\r\n ess.jar absent.jar\r\n"})
+    for name in ("failureaccess", "unrelated", *(f"{module}-1.0" for module in java_gradle.MODULES)):
+        _jar(jars / f"{name}.jar")
+    return root
+
+
+def _jar(path: Path, files: Mapping[str, str | bytes] | None = None) -> None:
+    with zipfile.ZipFile(path, "w") as jar:
+        for name, content in (files or {}).items():
+            jar.writestr(name, content)
 
 
 def test_a_base_has_the_compiler_of_java_8_where_something_runs_on_it(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from lab import rpms
 from lab.catalogue import Base, Package
 from lab.demands import Archive
 from lab.language import Debs, Kit, Language, Needs, Runtime
+from lab.languages import java_gradle
 from lab.settings import EPOCH
 from lab.symbols import for_older_glibc
 
@@ -38,6 +39,8 @@ SYSTEM_JRE = f"{JVM}/jre-1.8.0-openjdk.x86_64"
 """Amazon Linux 1 has a JRE of its own, which java8 runs on: there is none in /var/lang."""
 COMPILERS = {"yum": "java-1.8.0-openjdk", "microdnf": "java-1.8.0-amazon-corretto"}
 """What the JDK 8 of a base's repository is called, by package manager; the package's name ends in -devel."""
+GRADLES = ("gradle8", "gradle9")
+"""The extras that are Gradle."""
 COMMANDS = ("jar", "javac", "javadoc", "javap")
 
 
@@ -105,12 +108,17 @@ class Java(Language):
         rpms.repository_of_one(package, kit.architecture, kit.work, kit.tree)
 
     def archive_needs(self, archive: Archive) -> Needs | None:
-        """Maven, which is its own artifact."""
-        return Needs(maven=(_maven(archive),)) if archive.extra == "maven" else None
+        """Maven, which is its own artifact, and Gradle, which is Debian's."""
+        if archive.extra == "maven":
+            return Needs(maven=(_maven(archive),))
+        return java_gradle.NEEDS if archive.extra in GRADLES else None
 
-    def fill_archive(self, kit: Kit, archive: Archive) -> Path:
-        """The same bytes as Apache's."""
-        return kit.maven(_maven(archive))
+    def fill_archive(self, kit: Kit, archive: Archive) -> Path | None:
+        """Of Maven the same bytes as Apache's; of Gradle what Debian has."""
+        if archive.extra == "maven":
+            return kit.maven(_maven(archive))
+        java_gradle.fill(kit.debian(java_gradle.SUITE), kit.tree / f"gradle-{archive.version}")
+        return None
 
 
 def _maven(archive: Archive) -> str:
