@@ -130,6 +130,10 @@ class World:
         self.release(0)
         self.examine(complete=True)
 
+    def days(self) -> set[str]:
+        """The days that dated tags were put on, by the clock of those who put them."""
+        return {str(dated[1]) for tag, _ in self.proxy.tags(self.repository.name) if (dated := split_dated(tag))}
+
     def examine(self, complete: bool) -> None:
         """Collects what is wrong now."""
         self.wrong += Examination(self.folder / "build", self.proxy, self.repository).findings(complete)
@@ -178,6 +182,8 @@ class Examination:
     def _untrue(self, records: Iterable[Record], tags: Mapping[str, Manifest | None]) -> Iterator[str]:
         put = set(self.proxy.tags(self.behind.name))
         for record in records:
+            if record.tests and not record.tests.sound:
+                yield f"the record of {record.name} {record.digest} says that it failed, though it is as good as any"
             for tag in record.pushed.get(str(self.behind), ()):
                 there = tags.get(tag)
                 if split_dated(tag):
