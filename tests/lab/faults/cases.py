@@ -7,10 +7,11 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -305,12 +306,14 @@ def _registry(folder: Path, size: str) -> Iterator[tuple[Proxy, Path]]:
     settings.cache.mkdir()
     server = Server(settings)
     with _tmpfs(settings.cache, size):
-        server.up()
+        with redirect_stdout(sys.stderr):  # stdout is the table's
+            server.up()
         try:
             with Proxy(settings.registry) as proxy:
                 yield proxy, settings.cache
         finally:
-            server.down()
+            with redirect_stdout(sys.stderr):
+                server.down()
 
 
 def free_port() -> int:
