@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -556,3 +557,26 @@ def test_what_an_earlier_run_held_back_is_neither_built_nor_tested_again(machine
     assert _release("--hold", "--stale", *SLICE) == 0
     assert {word.split()[0] for word in machine.work} == {"pull"}
     assert machine.registry.tags() == before
+
+
+@pytest.mark.parametrize(("keeps", "planned", "built", "promoted"), [(True, 3, 17, 12), (False, 4, 22, 13)])
+def test_what_an_image_costs_the_registry_in_requests(
+    machine: Machine, keeps: bool, planned: int, built: int, promoted: int
+) -> None:
+    """The figures of docs/scale.md, which change with the code. Lists of tags are not an image's."""
+    machine.registry.keeps_referrers = keeps
+    names = ("al2-x86_64", "build-al2-x86_64", RUN, BUILD)
+    assert _requests(machine, "release", *names, "--stale", "--together") > 0
+    assert _requests(machine, "plan", *names, "--stale") == planned * len(names)
+    assert _requests(machine, "plan", *names, "--max-age", "5") == (planned + 1) * len(names)
+    matrix = Path("matrix.toml")
+    matrix.write_text(re.sub(r"(\[environment\.\w+\])", r'\1\nNEW = "1"', matrix.read_text()))
+    # One dated tag of each is there, of this very day, so that the next one has to be numbered: one request more.
+    assert _requests(machine, "release", *names, "--stale", "--hold") == (built + 1) * len(names)
+    assert _requests(machine, "promote", *names) == promoted * len(names) - 2  # python3.11 has one architecture
+
+
+def _requests(machine: Machine, *words: str) -> int:
+    machine.registry.requests.clear()
+    assert main([*words]) == 0
+    return sum("/tags/list" not in line for line in machine.registry.requests)
