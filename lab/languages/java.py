@@ -95,9 +95,10 @@ class Java(Language):
         name, stage = COMPILERS[kit.base.manager], kit.work / "stage"
         _jdk(kit, "sid", "8", Path(), stage / JVM / name)
         if kit.base.name == "al1":
-            (kit.tree / JVM).mkdir(parents=True)
-            (stage / JVM / name / "jre").rename(kit.tree / SYSTEM_JRE)
-            (stage / JVM / name / "jre").symlink_to(f"/{SYSTEM_JRE}")
+            # The JVM finds the compiler from where it lies itself, all links followed: the JRE is a part of the JDK.
+            (kit.tree / JVM / name).mkdir(parents=True)
+            (stage / JVM / name / "jre").rename(kit.tree / JVM / name / "jre")
+            (kit.tree / SYSTEM_JRE).symlink_to(f"{name}/jre")
             (kit.tree / "usr/bin").mkdir()
             (kit.tree / "usr/bin/java").symlink_to(f"/{SYSTEM_JRE}/bin/java")
         (stage / "usr/bin").mkdir()
