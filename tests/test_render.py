@@ -12,7 +12,7 @@ import pytest
 from factory.errors import UsageError
 from factory.loader import parse
 from factory.render import TEMPLATES, Renderer
-from tests.dockerfiles import instructions, last, pairs
+from tests.dockerfiles import final, instructions, last, pairs
 from tests.support import REAL, changed, image, real, small, small_text, small_with
 
 # Lambda's sandbox, from the fact sheet of the runtimes: what docker-lambda set, and functions came to read.
@@ -280,3 +280,16 @@ def test_all_has_every_stem_once() -> None:
         *("provided.al2", "build-provided.al2", "nodejs22.x", "build-nodejs22.x", "nodejs26.x", "build-nodejs26.x"),
         *("nodejs6.10", "build-nodejs6.10", "python3.11", "build-python3.11", "python3.9", "build-python3.9"),
     ]
+
+
+@pytest.mark.parametrize("stem", [stem for stem in sorted(RENDERED) if "COPY --from=upstream" in RENDERED[stem]])
+def test_what_depends_on_the_base_alone_comes_before_the_language(stem: str) -> None:
+    """All runtimes of a base share these steps, and their layers."""
+    before, _, after = final(RENDERED[stem]).partition("COPY --from=upstream")
+    unpacked = re.findall(r"mkdir -p (/\S+);(?: \\\n +tar|[^;]*unzip)", after)
+    assert all(folder.startswith("/var/lang") for folder in unpacked)
+    assert "install-application" not in after
+    assert "yum install" not in after
+    if "python3.13" in stem and stem.startswith("build-"):
+        assert "poetry" in before
+        assert "/usr/local/uv;" in before
