@@ -44,7 +44,7 @@ class Processes:
             self._cancelled = True
             running = list(self._running)
         for process in running:
-            _signal(process, signal.SIGINT)
+            _signal(process, signal.SIGTERM)  # SIGINT is ignored by what a script started with &
 
         def kill() -> None:
             for process in running:
@@ -73,7 +73,7 @@ class Processes:
         try:
             yield process
         except BaseException:
-            _signal(process, signal.SIGINT)
+            _signal(process, signal.SIGTERM)  # SIGINT is ignored by what a script started with &
             raise
         finally:
             process.wait()
