@@ -1,4 +1,5 @@
-"""`factory plan --stale` over the whole matrix when nothing changed: seconds, and what the registry is asked.
+"""`factory plan --stale`, and `release --stale`, over the whole matrix when nothing changed: seconds, and what the
+registry is asked.
 
 Published for it are manifests with our labels and the records of their tests, but without layers: the plan reads no
 layer. Requests are counted by a proxy, seconds are taken without it.
@@ -40,13 +41,18 @@ def main() -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda image: _publish(session, image), images))
     plan = [FACTORY, "plan", "--stale", "--format", "json"]
-    seconds = [wall(plan, {"FACTORY_REGISTRY": f"{host}/{_NAME}"}) for _ in range(_ROUNDS)]
+    release = [FACTORY, "release", "--stale"]
+    times = [
+        [wall(command, {"FACTORY_REGISTRY": f"{host}/{_NAME}"}) for command in (plan, release)] for _ in range(_ROUNDS)
+    ]
+    planned, released = zip(*times, strict=True)
     with _counted(host) as (address, requests):
         wall(plan, {"FACTORY_REGISTRY": f"{address}/{_NAME}"})
-    print(f"\n`factory plan --stale`, {len(images)} images, nothing changed; median of {_ROUNDS}.\n")
+    print(f"\n{len(images)} images, nothing changed; medians of {_ROUNDS} alternating rounds.\n")
     row("what", "seen", "goal")
     row("-", "-", "-")
-    row("seconds", middle(seconds), 5)
+    row("`plan --stale`, seconds", middle(planned), 5)
+    row("`release --stale`, seconds", middle(released), 5)
     for kind, number in sorted(requests.items()):
         row(f"requests: {kind}", number, "")
     row("requests an image", round(sum(requests.values()) / len(images), 2), "")
