@@ -77,6 +77,7 @@ class Registry:
     def __init__(self, retries: int = 5, backoff: float = 0.5) -> None:
         self._session = web.session(retries, backoff)
         self._tokens: dict[tuple[str, str], str] = {}
+        self._without_referrers: set[Repository] = set()
 
     def manifest(self, repository: Repository, reference: str) -> Manifest | None:
         """The manifest or index under a tag or digest; None when there is none.
@@ -146,13 +147,17 @@ class Registry:
         return sorted(found)
 
     def referrers(self, repository: Repository, digest: str) -> Manifest | None:
-        """The index of what refers to a manifest, where the registry itself keeps one.
+        """The index of what refers to a manifest, where the registry itself keeps one. One that does not is asked once.
 
         Raises:
             RegistryError: refused.
             RegistryUnreachableError: no answer.
         """
+        if repository in self._without_referrers:
+            return None
         response = self._request("GET", repository, f"/referrers/{digest}", headers={"Accept": OCI_INDEX})
+        if response.status_code == 404 and not _is_missing_here(response):
+            self._without_referrers.add(repository)
         found = response.status_code == 200 and _media_type(response) == OCI_INDEX
         return Manifest(OCI_INDEX, response.content) if found else None
 
@@ -296,6 +301,15 @@ class Registry:
 def digest_of(content: bytes) -> str:
     """What content is called by what it is: `sha256:` and 64 hexadecimal digits."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _is_missing_here(response: requests.Response) -> bool:
+    """Whether a 404 is about this repository or manifest, and not about the interface that was asked for.
+
+    By the distribution specification 1.1 a registry with the referrers API answers 200 even where nothing refers to a
+    manifest; some say 404 of a repository that is still to come.
+    """
+    return any(code in response.text for code in ("NAME_UNKNOWN", "MANIFEST_UNKNOWN", "NAME_INVALID"))
 
 
 def _media_type(response: requests.Response) -> str:

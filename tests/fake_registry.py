@@ -161,6 +161,8 @@ class FakeRegistry:
     def _referrers(self, name: str, digest: str) -> Answer:
         if not self.keeps_referrers:
             return Answer(404)
+        if all(repository != name for repository, _ in self.manifests):
+            return Answer(404, body=b'{"errors": [{"code": "NAME_UNKNOWN"}]}')
         entries = [
             {"digest": key, "artifactType": found["artifactType"], "annotations": found["annotations"]}
             for (repository, key), manifest in self.manifests.items()

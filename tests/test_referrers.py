@@ -63,6 +63,24 @@ def test_nothing_attached_is_an_empty_list(world: Referrers, subject: Manifest) 
     assert world.of(subject.digest) == []
 
 
+def test_a_registry_without_the_api_is_asked_for_it_once(
+    registry: FakeRegistry, tmp_path: Path, subject: Manifest
+) -> None:
+    world = referrers(registry, tmp_path)
+    world.attach(subject, SBOM)
+    assert [found.artifact_type for found in world.of(subject.digest)] == [SBOM.media_type]
+    assert sum("/referrers/" in line for line in registry.requests) == 1
+
+
+def test_a_repository_that_is_still_to_come_says_nothing_about_the_api(registry: FakeRegistry, tmp_path: Path) -> None:
+    registry.keeps_referrers = True
+    world = referrers(registry, tmp_path)
+    assert world.of("sha256:" + 64 * "0") == []
+    subject = registry.image(NAME, "nodejs22.x-x86_64")
+    digest = world.attach(subject, SBOM)
+    assert [found.digest for found in world.of(subject.digest)] == [digest]
+
+
 def test_the_manifest_is_one_of_the_specification(world: Referrers, registry: FakeRegistry, subject: Manifest) -> None:
     digest = world.attach(subject, SBOM)
     document = registry.manifests[NAME, digest].json()
