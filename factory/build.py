@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,10 +17,11 @@ from factory.buildx_progress import events
 from factory.caches import Caches
 from factory.contexts import Contexts, labels
 from factory.engine import Engine
-from factory.errors import FactoryError, MachineError, UsageError
+from factory.errors import FactoryError, UsageError
 from factory.images import Image
 from factory.keys import Inputs, InputsOf, local_name
-from factory.process import Processes, ProcessFailedError, run
+from factory.layouts import Layouts, has_own_storage
+from factory.process import Processes
 from factory.records import Record
 from factory.sizes import own_layers
 from factory.source_policy import DENIED, VARIABLE
@@ -84,7 +86,7 @@ def _lost_by_the_engine(output: str) -> bool:
 
 @dataclass(frozen=True)
 class Builder:
-    """Builds images with one buildx builder into the engine."""
+    """Builds images with one buildx builder into the engine, which may be its own or load what it makes."""
 
     engine: Engine
     processes: Processes
@@ -94,30 +96,28 @@ class Builder:
     caches: Caches = field(default_factory=Caches)
 
     def check(self) -> None:
-        """Refuses a builder that could neither find parents in the engine nor leave its images there.
+        """Refuses what no build could start with.
 
         Raises:
-            MachineError: there is no such builder, or it is of another driver than docker's own.
+            MachineError: there is no such builder.
             UsageError: the pip configuration that builds are to read is not there.
         """
         pip_conf = self.contexts.pip_conf
         if pip_conf and not pip_conf.is_file():
             raise UsageError(f"{pip_conf}: there is no such file; --pip-conf names a pip configuration for the builds")
-        if self.builder is None:
-            return
-        try:
-            text = run(["docker", "buildx", "inspect", self.builder])
-        except ProcessFailedError:
-            raise MachineError(
-                f"there is no builder {self.builder!r}; `docker buildx ls` shows what there is"
-            ) from None
-        driver = next((line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("Driver:")), "")
-        if driver != "docker":
-            raise MachineError(
-                f"builder {self.builder!r} is of the driver {driver!r}, whose images are not in the engine, where "
-                "children find their parents and tests their images; name one of the driver 'docker', or set "
-                "DOCKER_HOST or DOCKER_CONTEXT to an engine elsewhere"
-            )
+        if self.builder:
+            _ = self._has_own_storage
+
+    @cached_property
+    def _has_own_storage(self) -> bool:
+        return has_own_storage(self.builder)
+
+    def _layout(self, image: Image) -> str | None:
+        """The parent as a layout, for a builder that does not see the engine's images."""
+        if image.parent is None or not self._has_own_storage:
+            return None
+        layouts = Layouts(self.engine, self.build_dir / "layouts")
+        return layouts.context(self.contexts.local_name(image.parent))
 
     def build(self, image: Image, step: Step, fresh: bool = False) -> Record:
         """Builds an image, `fresh` without any cache; its parent must be in the engine.
@@ -136,21 +136,22 @@ class Builder:
         for file in (log, metadata, policy):
             file.parent.mkdir(parents=True, exist_ok=True)
         metadata.unlink(missing_ok=True)
-        policy.write_text(self.contexts.policy(image))
         started = time.monotonic()
+        layout = self._layout(image)
+        policy.write_text(self.contexts.policy(image, layout))
         with log.open("w", encoding="utf-8") as stream:
-            command = [*self._command(image, inputs, metadata), *(["--no-cache"] if fresh else [])]
-            last = self._run(command, policy, stream, step)
+            command = self._command(image, inputs, metadata, layout)
+            last = self._run([*command, *(["--no-cache"] if fresh else [])], policy, stream, step)
             if not metadata.exists() and _lost_by_the_engine("\n".join(last)):
                 step("again without cache, as the engine lost a cached step")
-                last = self._run([*self._command(image, inputs, metadata), "--no-cache"], policy, stream, step)
+                last = self._run([*command, "--no-cache"], policy, stream, step)
         self.processes.check()
         if not metadata.exists():
             raise (UnplannedError if DENIED in "\n".join(last) else BuildFailedError)(image, log, last)
         descriptor = json.loads(metadata.read_text())["containerimage.descriptor"]
         return self._record(image, inputs, descriptor, time.monotonic() - started)
 
-    def _command(self, image: Image, inputs: Inputs, metadata: Path) -> list[str]:
+    def _command(self, image: Image, inputs: Inputs, metadata: Path, layout: str | None) -> list[str]:
         command = ["docker", "buildx", "build", "--progress=rawjson", f"--metadata-file={metadata}"]
         if self.builder:
             command.append(f"--builder={self.builder}")
@@ -160,15 +161,18 @@ class Builder:
             # Lambda refuses an index, and attestations inside the image make one.
             "--provenance=false",
             "--sbom=false",
-            f"--output=type=docker,name={local_name(image.name, inputs.key)}",
+            # The media types are the engine's: another builder has other ones, and so another digest, unless told.
+            f"--output=type=docker,oci-mediatypes=false,name={local_name(image.name, inputs.key)}",
         ]
         if self.contexts.network:
             command.append(f"--network={self.contexts.network}")
+            if self.contexts.network == "host":
+                command.append("--allow=network.host")  # a builder that is not the engine's wants to hear it twice
         command += [f"--secret={secret}" for secret in self.contexts.secrets()]
         command += [f"--build-arg={name}={value}" for name, value in self.contexts.arguments(image).items()]
         command += [f"--label={name}={value}" for name, value in labels(inputs).items()]
         command += self.caches.arguments(image.name)
-        command += [f"--build-context={name}={target}" for name, target in self.contexts.of(image).items()]
+        command += [f"--build-context={name}={target}" for name, target in self.contexts.of(image, layout).items()]
         return [*command, str(self.build_dir / self.contexts.folder(image))]
 
     def _run(self, command: list[str], policy: Path, log: TextIO, step: Step) -> deque[str]:
@@ -190,8 +194,8 @@ class Builder:
         found = self.engine.inspect(digest)
         if found is None or found.digest != digest:
             raise FactoryError(
-                f"{image.name}: the builder made {digest}, but the engine does not have it; "
-                "a builder that is not the engine's own must load into it"
+                f"{image.name}: the builder made {digest}, but the engine does not have it; did it take what a builder "
+                "with its own storage loads into it under another digest, or was the image removed meanwhile?"
             )
         return Record(
             digest=digest,

@@ -28,13 +28,17 @@ class Contexts:
     network: str | None = None
     pip_conf: Path | None = None
 
-    def of(self, image: Image) -> dict[str, str]:
-        """Named build contexts of an image, as `docker-image://` references."""
+    def of(self, image: Image, layout: str | None = None) -> dict[str, str]:
+        """Named build contexts of an image: `docker-image://` references, and the parent's `layout` if there is one."""
         found = {ref: self._upstream(ref, image) for ref in self.renderer.upstreams(image)}
         parent = self.renderer.parent_reference(image)
         if image.parent and parent:
-            found[parent] = f"docker-image://{local_name(image.parent.name, self.inputs_of(image.parent).key)}"
+            found[parent] = layout or f"docker-image://{self.local_name(image.parent)}"
         return found
+
+    def local_name(self, image: Image) -> str:
+        """What the engine calls an image of these very inputs."""
+        return local_name(image.name, self.inputs_of(image).key)
 
     def arguments(self, image: Image) -> dict[str, str]:
         """Build arguments of an image: its date, and what of its archives is not as the Dockerfile says."""
@@ -49,10 +53,12 @@ class Contexts:
                 found[f"{download.argument}_{algorithm.upper()}"] = digits
         return found
 
-    def policy(self, image: Image) -> str:
+    def policy(self, image: Image, layout: str | None = None) -> str:
         """What the build of an image may fetch, as BuildKit obeys it."""
         archives = self.inputs_of(image).archives
-        return policy(self.of(image).values(), {mirrored_url(url, self.mirrors): archives[url] for url in archives})
+        return policy(
+            self.of(image, layout).values(), {mirrored_url(url, self.mirrors): archives[url] for url in archives}
+        )
 
     def secrets(self) -> list[str]:
         """The build secrets, as buildx takes them."""

@@ -6,7 +6,7 @@ The containerd image store is needed: there an image's id is its manifest digest
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -159,6 +159,17 @@ class Engine:
             raise EngineError(f"{repository}@{digest}: {_explanation(error)}") from None
         finally:
             self._untag(f"{repository}@{digest}")
+
+    def save(self, digest: str) -> Iterator[bytes]:
+        """An image as a tar archive of an OCI layout, in chunks.
+
+        Raises:
+            EngineError: the engine cannot give it away.
+        """
+        try:
+            yield from self.client.api.get_image(digest)
+        except (DockerException, requests.RequestException) as error:
+            raise EngineError(f"the engine does not give away {digest}: {_last_line(error)}") from None
 
     def _untag(self, reference: str) -> None:
         """Lets go of a name that only the push needed; the image keeps its local one."""

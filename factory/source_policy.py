@@ -15,7 +15,7 @@ VARIABLE = "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"
 DENIED = "denied by policy"
 """What BuildKit says of a source that it did not fetch."""
 
-_IMAGE = "docker-image://"
+_LAYOUT = "oci-layout://"
 
 
 def policy(contexts: Iterable[str], archives: Mapping[str, str]) -> str:
@@ -23,7 +23,7 @@ def policy(contexts: Iterable[str], archives: Mapping[str, str]) -> str:
     rules = [
         {"action": "DENY", "selector": {"identifier": "*"}},
         _allowed("local://*", "WILDCARD"),  # its own context and Dockerfile
-        *(rule for context in contexts if context.startswith(_IMAGE) for rule in _image(context)),
+        *(rule for context in contexts for rule in _image(context)),
         *(_archive(url, checksum) for url, checksum in archives.items()),
     ]
     return json.dumps({"rules": rules}, indent=1) + "\n"
@@ -31,6 +31,8 @@ def policy(contexts: Iterable[str], archives: Mapping[str, str]) -> str:
 
 def _image(reference: str) -> list[dict[str, Any]]:
     """By a digest, that one alone; a tag may get its digest while the build resolves it."""
+    if reference.startswith(_LAYOUT):  # buildx gives the folder another name
+        return [_allowed(f"{_LAYOUT}*@{reference.rpartition('@')[2]}", "WILDCARD")]
     exact = _allowed(reference, "EXACT")
     return [exact] if "@" in reference else [exact, _allowed(f"{reference}@sha256:*", "WILDCARD")]
 

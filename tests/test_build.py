@@ -13,6 +13,7 @@ from factory.build import Builder, UnverifiableError
 from factory.contexts import Contexts
 from factory.engine import Engine
 from factory.errors import UsageError
+from factory.layouts import Layouts
 from factory.lock import Lock
 from factory.process import Processes
 from factory.render import Renderer
@@ -37,16 +38,48 @@ def test_an_image_with_an_archive_that_nobody_knows_the_checksum_of_is_not_built
     )
 
 
-def test_mirrors_checksums_network_and_secret_reach_buildx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    told: dict[str, str] = {}
+@pytest.fixture(autouse=True)
+def engines_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The builder is the engine's own, unless a test says otherwise."""
+    monkeypatch.setattr(build, "has_own_storage", lambda _: False)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What buildx is called with; it fails."""
+    words: list[str] = []
 
     def start(_: Processes, command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
-        asked.extend(command)
-        told.update(environment)
+        words.extend([*command, *(f"{name}={value}" for name, value in environment.items())])
         return subprocess.Popen(["false"], stdout=subprocess.PIPE, text=True)
 
     monkeypatch.setattr(Processes, "start", start)
+    return words
+
+
+def test_a_builder_with_its_own_storage_gets_the_parent_as_a_layout(
+    tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "has_own_storage", lambda _: True)
+    digest = f"sha256:{64 * 'e'}"
+    monkeypatch.setattr(Layouts, "context", lambda self, name: f"oci-layout://{self.folder / name[-4:]}@{digest}")
+    matrix = toolchains()
+    builder = _builder(tmp_path, full_lock(matrix))
+    this = image("build-python3.8-x86_64", matrix)
+    assert this.parent
+    with pytest.raises(build.BuildFailedError):
+        builder.build(this, lambda _: None)
+    folder = tmp_path / "layouts" / builder.contexts.local_name(this.parent)[-4:]
+    assert f"--build-context=registry.example/factory/lambda:build-al2=oci-layout://{folder}@{digest}" in asked
+    assert not any("docker-image://factory.invalid" in word for word in asked)
+    assert "--allow=network.host" in asked
+    assert any(word.startswith("--output=type=docker,oci-mediatypes=false,name=factory.invalid/") for word in asked)
+    (policy,) = (word.partition("=")[2] for word in asked if word.startswith("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY="))
+    allowed = [rule["selector"] for rule in json.loads(Path(policy).read_text())["rules"]]
+    assert {"identifier": f"oci-layout://*@{digest}", "matchType": "WILDCARD"} in allowed
+
+
+def test_mirrors_checksums_network_and_secret_reach_buildx(tmp_path: Path, asked: list[str]) -> None:
     lock = full_lock(toolchains())
     known = Lock(images=lock.images, archives={**lock.archives, TOOLS: "5" * 64})
     pip_conf = tmp_path / "pip.conf"
@@ -57,8 +90,9 @@ def test_mirrors_checksums_network_and_secret_reach_buildx(tmp_path: Path, monke
     assert f"--build-arg=TOOLS_SHA256={'5' * 64}" in asked
     assert "--build-arg=TOOLS_URL=http://127.0.0.1:1/package/tools?id=5" in asked
     assert any(word.startswith("--build-arg=SOURCE_DATE_EPOCH=") for word in asked)
-    assert asked[-1] == str(tmp_path / "empty")
-    policy = json.loads(Path(told["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"]).read_text())
+    assert asked[-2] == str(tmp_path / "empty")
+    assert asked[-1].startswith("EXPERIMENTAL_BUILDKIT_SOURCE_POLICY=")
+    policy = json.loads(Path(asked[-1].partition("=")[2]).read_text())
     assert policy["rules"][0] == {"action": "DENY", "selector": {"identifier": "*"}}
 
 

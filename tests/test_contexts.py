@@ -18,6 +18,12 @@ def test_a_parent_is_the_finished_image_of_these_very_inputs() -> None:
     assert found == {"registry.example/factory/lambda:al2": f"docker-image://{parent}"}
 
 
+def test_a_parent_may_be_a_layout_instead() -> None:
+    layout = f"oci-layout:///layouts/1@sha256:{64 * '1'}"
+    contexts = Contexts(Renderer(small()), inputs_of(), {})
+    assert contexts.of(image("provided.al2-arm64"), layout) == {"registry.example/factory/lambda:al2": layout}
+
+
 def test_an_upstream_is_its_locked_digest_at_the_mirror() -> None:
     of = inputs_of()
     found = Contexts(Renderer(small()), of, {"upstream.example": "127.0.0.1:5000"}).of(image("al2-arm64"))

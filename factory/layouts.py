@@ -1,0 +1,101 @@
+"""OCI layouts: images of the engine as folders, for builders that have a storage of their own.
+
+A builder of buildx's `docker` driver is the engine's own and finds the parents of images there. One of any other
+driver, `docker-container`, `kubernetes`, `remote`, does not (moby/buildkit#2343): buildx sends it the layout, of which
+it asks for what it lacks.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from factory.engine import Engine, EngineError
+from factory.errors import MachineError
+from factory.files import exclusive, told
+from factory.process import ProcessFailedError, run
+
+_ENGINES_OWN = "docker"
+
+
+def has_own_storage(builder: str | None) -> bool:
+    """Whether a buildx builder keeps its images to itself; None is the one that buildx uses unless told.
+
+    Raises:
+        MachineError: there is no such builder.
+    """
+    try:
+        text = run(["docker", "buildx", "inspect", *([builder] if builder else [])])
+    except ProcessFailedError as error:
+        if builder is None:
+            raise MachineError(f"buildx does not say which builder it uses: {error}") from None
+        raise MachineError(f"there is no builder {builder!r}; `docker buildx ls` shows what there is") from None
+    driver = next((line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("Driver:")), "")
+    return driver != _ENGINES_OWN
+
+
+@dataclass(frozen=True)
+class Layouts:
+    """The folder of layouts, one an image, by digest."""
+
+    engine: Engine
+    folder: Path
+
+    def context(self, name: str) -> str:
+        """An image of the engine as a build context, `oci-layout://FOLDER@DIGEST`; it is written unless it is there.
+
+        Raises:
+            EngineError: the engine has no such image, or cannot give it away.
+            DiskError: there is no room for it.
+        """
+        image = self.engine.inspect(name)
+        if image is None:
+            raise EngineError(f"the engine has no {name}, which others are built on; run the same command again")
+        digits = image.digest.removeprefix("sha256:")
+        place = self.folder / digits
+        with exclusive(self.folder / f".{digits}.lock"), told(place):
+            if not place.exists():
+                self._forget_others()
+                self._write(image.digest, place)
+        return f"oci-layout://{place.resolve()}@{image.digest}"
+
+    def _write(self, digest: str, place: Path) -> None:
+        partial = place.with_name(f".{place.name}")
+        shutil.rmtree(partial, ignore_errors=True)  # a run that was killed left it
+        with tarfile.open(fileobj=_Stream(self.engine.save(digest)), mode="r|") as tar:
+            tar.extractall(partial, filter="data")
+        partial.rename(place)
+
+    def _forget_others(self) -> None:
+        """Removes the layouts of images that the engine has no longer, and that nothing is built on therefore."""
+        for other in self.folder.glob("[0-9a-f]*"):
+            if self.engine.inspect(f"sha256:{other.name}") is None:
+                shutil.rmtree(other, ignore_errors=True)
+
+
+class _Stream(io.RawIOBase):
+    """Chunks as a file to read from."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """That it is."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """As many bytes, fewer at the end."""
+        parts, missing = [], size
+        while missing:
+            self._rest = self._rest or next(self._chunks, b"")
+            if not self._rest:
+                break
+            parts.append(self._rest[:missing])
+            self._rest = self._rest[missing:]
+            missing -= len(parts[-1])
+        return b"".join(parts)
