@@ -27,7 +27,8 @@ LAB = f"127.0.0.1:{os.environ.get('LAB_PORT', '5000')}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder needs the lab."""
+    """Everything in this folder needs the lab; what empties the build cache comes last."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.lab)

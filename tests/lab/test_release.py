@@ -15,6 +15,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from factory.registry import MANIFESTS, Registry
 from tests.lab.conftest import LAB, ROOT, Factory
 
@@ -183,6 +185,7 @@ def test_only_tested_images_are_pushed(factory: Factory) -> None:
     assert factory.published("provided.al2-x86_64") is None
 
 
+@pytest.mark.last
 def test_building_again_from_nothing_gives_the_same_image(factory: Factory, tmp_path: Path) -> None:
     digests = []
     for attempt in ("a", "b"):
