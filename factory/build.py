@@ -137,10 +137,10 @@ class Builder:
             file.parent.mkdir(parents=True, exist_ok=True)
         metadata.unlink(missing_ok=True)
         started = time.monotonic()
-        layout = self._layout(image)
-        policy.write_text(self.contexts.policy(image, layout))
+        named = self.contexts.of(image, self._layout(image))
+        policy.write_text(self.contexts.policy(image, named))
         with log.open("w", encoding="utf-8") as stream:
-            command = self._command(image, inputs, metadata, layout)
+            command = self._command(image, inputs, metadata, named)
             last = self._run([*command, *(["--no-cache"] if fresh else [])], policy, stream, step)
             if not metadata.exists() and _lost_by_the_engine("\n".join(last)):
                 step("again without cache, as the engine lost a cached step")
@@ -151,7 +151,7 @@ class Builder:
         descriptor = json.loads(metadata.read_text())["containerimage.descriptor"]
         return self._record(image, inputs, descriptor, time.monotonic() - started)
 
-    def _command(self, image: Image, inputs: Inputs, metadata: Path, layout: str | None) -> list[str]:
+    def _command(self, image: Image, inputs: Inputs, metadata: Path, named: Mapping[str, str]) -> list[str]:
         command = ["docker", "buildx", "build", "--progress=rawjson", f"--metadata-file={metadata}"]
         if self.builder:
             command.append(f"--builder={self.builder}")
@@ -172,7 +172,7 @@ class Builder:
         command += [f"--build-arg={name}={value}" for name, value in self.contexts.arguments(image).items()]
         command += [f"--label={name}={value}" for name, value in labels(inputs).items()]
         command += self.caches.arguments(image.name)
-        command += [f"--build-context={name}={target}" for name, target in self.contexts.of(image, layout).items()]
+        command += [f"--build-context={name}={target}" for name, target in named.items()]
         return [*command, str(self.build_dir / self.contexts.folder(image))]
 
     def _run(self, command: list[str], policy: Path, log: TextIO, step: Step) -> deque[str]:
@@ -194,8 +194,8 @@ class Builder:
         found = self.engine.inspect(digest)
         if found is None or found.digest != digest:
             raise FactoryError(
-                f"{image.name}: the builder made {digest}, but the engine does not have it; did it take what a builder "
-                "with its own storage loads into it under another digest, or was the image removed meanwhile?"
+                f"{image.name}: the builder made {digest}, but the engine does not have it: removed meanwhile, "
+                "or loaded under another digest?"
             )
         return Record(
             digest=digest,

@@ -53,12 +53,10 @@ class Contexts:
                 found[f"{download.argument}_{algorithm.upper()}"] = digits
         return found
 
-    def policy(self, image: Image, layout: str | None = None) -> str:
-        """What the build of an image may fetch, as BuildKit obeys it."""
+    def policy(self, image: Image, named: Mapping[str, str]) -> str:
+        """What the build of an image may fetch, as BuildKit obeys it: its named contexts and its archives."""
         archives = self.inputs_of(image).archives
-        return policy(
-            self.of(image, layout).values(), {mirrored_url(url, self.mirrors): archives[url] for url in archives}
-        )
+        return policy(named.values(), {mirrored_url(url, self.mirrors): archives[url] for url in archives})
 
     def secrets(self) -> list[str]:
         """The build secrets, as buildx takes them."""

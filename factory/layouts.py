@@ -13,11 +13,15 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from factory.engine import Engine, EngineError
 from factory.errors import MachineError
 from factory.files import exclusive, told
 from factory.process import ProcessFailedError, run
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _ENGINES_OWN = "docker"
 
@@ -66,7 +70,7 @@ class Layouts:
     def _write(self, digest: str, place: Path) -> None:
         partial = place.with_name(f".{place.name}")
         shutil.rmtree(partial, ignore_errors=True)  # a run that was killed left it
-        with tarfile.open(fileobj=_Stream(self.engine.save(digest)), mode="r|") as tar:
+        with tarfile.open(fileobj=io.BufferedReader(_Chunks(self.engine.save(digest))), mode="r|") as tar:
             tar.extractall(partial, filter="data")
         partial.rename(place)
 
@@ -77,7 +81,7 @@ class Layouts:
                 shutil.rmtree(other, ignore_errors=True)
 
 
-class _Stream(io.RawIOBase):
+class _Chunks(io.RawIOBase):
     """Chunks as a file to read from."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
@@ -88,14 +92,10 @@ class _Stream(io.RawIOBase):
         """That it is."""
         return True
 
-    def read(self, size: int = -1) -> bytes:
-        """As many bytes, fewer at the end."""
-        parts, missing = [], size
-        while missing:
-            self._rest = self._rest or next(self._chunks, b"")
-            if not self._rest:
-                break
-            parts.append(self._rest[:missing])
-            self._rest = self._rest[missing:]
-            missing -= len(parts[-1])
-        return b"".join(parts)
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """The next bytes; none at the end."""
+        room = memoryview(buffer)
+        self._rest = self._rest or next(self._chunks, b"")
+        taken, self._rest = self._rest[: len(room)], self._rest[len(room) :]
+        room[: len(taken)] = taken
+        return len(taken)

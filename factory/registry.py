@@ -309,7 +309,7 @@ def _is_missing_here(response: requests.Response) -> bool:
     By the distribution specification 1.1 a registry with the referrers API answers 200 even where nothing refers to a
     manifest; some say 404 of a repository that is still to come.
     """
-    return any(code in response.text for code in ("NAME_UNKNOWN", "MANIFEST_UNKNOWN", "NAME_INVALID"))
+    return any(code in response.text for code in ("NAME_UNKNOWN", "MANIFEST_UNKNOWN"))
 
 
 def _media_type(response: requests.Response) -> str:

@@ -28,16 +28,6 @@ def _builder(folder: Path, lock: Lock, pip_conf: Path | None = None) -> Builder:
     return Builder(Engine.__new__(Engine), Processes(), contexts, folder)
 
 
-def test_an_image_with_an_archive_that_nobody_knows_the_checksum_of_is_not_built(tmp_path: Path) -> None:
-    lock = Lock(images=full_lock(toolchains()).images)
-    with pytest.raises(UnverifiableError) as caught:
-        _builder(tmp_path, lock).build(image("build-java21-x86_64", toolchains()), lambda _: None)
-    assert str(caught.value) == (
-        f"build-java21-x86_64: cannot be built, as nobody knows the checksum of {TOOLS}; declare its sha256 in the "
-        "matrix, or run `factory lock` where it can be downloaded"
-    )
-
-
 @pytest.fixture(autouse=True)
 def engines_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """The builder is the engine's own, unless a test says otherwise."""
@@ -55,6 +45,16 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(Processes, "start", start)
     return words
+
+
+def test_an_image_with_an_archive_that_nobody_knows_the_checksum_of_is_not_built(tmp_path: Path) -> None:
+    lock = Lock(images=full_lock(toolchains()).images)
+    with pytest.raises(UnverifiableError) as caught:
+        _builder(tmp_path, lock).build(image("build-java21-x86_64", toolchains()), lambda _: None)
+    assert str(caught.value) == (
+        f"build-java21-x86_64: cannot be built, as nobody knows the checksum of {TOOLS}; declare its sha256 in the "
+        "matrix, or run `factory lock` where it can be downloaded"
+    )
 
 
 def test_a_builder_with_its_own_storage_gets_the_parent_as_a_layout(
@@ -100,7 +100,7 @@ def test_a_build_may_fetch_what_the_plan_names_and_nothing_else() -> None:
     matrix = toolchains()
     contexts = Contexts(Renderer(matrix), inputs_of(matrix), {"archive.example": "127.0.0.1:1"})
     this = image("build-python3.8-x86_64", matrix)
-    deny, *rules = json.loads(contexts.policy(this))["rules"]
+    deny, *rules = json.loads(contexts.policy(this, contexts.of(this)))["rules"]
     assert deny == {"action": "DENY", "selector": {"identifier": "*"}}
     assert {rule["action"] for rule in rules} == {"ALLOW"}
     allowed = {rule["selector"]["identifier"]: rule["selector"] for rule in rules}
@@ -114,7 +114,8 @@ def test_a_build_may_fetch_what_the_plan_names_and_nothing_else() -> None:
 def test_an_archive_may_be_fetched_only_where_its_checksum_is_verified() -> None:
     matrix = toolchains()
     contexts = Contexts(Renderer(matrix), inputs_of(matrix), {"archive.example": "127.0.0.1:1"})
-    rules = json.loads(contexts.policy(image("build-archived1.x-x86_64", matrix)))["rules"]
+    this = image("build-archived1.x-x86_64", matrix)
+    rules = json.loads(contexts.policy(this, contexts.of(this)))["rules"]
     [gradle] = [rule["selector"] for rule in rules if rule["selector"]["identifier"].endswith("gradle-8.14.zip")]
     assert gradle == {
         "identifier": "http://127.0.0.1:1/gradle-8.14.zip",

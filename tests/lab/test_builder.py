@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.lab.conftest import Factory
+from tests.lab.servers import running
 
 NAME = "with-its-own-storage"
 IMAGES = ("al2-x86_64", "provided.al2-x86_64", "build-provided.al2-x86_64")
@@ -32,25 +32,11 @@ def environment() -> Iterator[dict[str, str]]:
             *("--oci-worker=true", "--oci-worker-binary=runc", "--containerd-worker=false"),
             "--allow-insecure-entitlement=network.host",
         ]
-        with (Path(folder) / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as daemon:
-            try:
-                _wait(socket, daemon, Path(folder) / "log")
-                found = {"BUILDX_CONFIG": f"{folder}/buildx"}
-                create = ["docker", "buildx", "create", "--name", NAME, "--driver", "remote", f"unix://{socket}"]
-                subprocess.run(create, env={**os.environ, **found}, check=True)
-                yield found
-            finally:
-                daemon.terminate()
-                daemon.wait(60)
-
-
-def _wait(socket: Path, daemon: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
-        if socket.exists():
-            return
-        assert daemon.poll() is None, log.read_text()
-        time.sleep(0.1)
-    raise TimeoutError(log.read_text())
+        with running(command, Path(folder) / "log", socket.exists):
+            found = {"BUILDX_CONFIG": f"{folder}/buildx"}
+            create = ["docker", "buildx", "create", "--name", NAME, "--driver", "remote", f"unix://{socket}"]
+            subprocess.run(create, env={**os.environ, **found}, check=True)
+            yield found
 
 
 def test_images_are_built_on_images_that_the_builder_does_not_have(

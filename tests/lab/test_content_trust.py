@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -46,35 +47,9 @@ def server(tmp_path: Path, tools: None) -> Iterator[str]:
     """The address of a trust server, whose certificate docker trusts."""
     folder = tmp_path / "notary"
     folder.mkdir()
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    made: list[str | Path] = ["-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-keyout", key, "-out", certificate]
-    extensions = [
-        f"-addext={text}" for text in ("subjectAltName=IP:127.0.0.1", "extendedKeyUsage=serverAuth,clientAuth")
-    ]
-    words = [word for text in extensions for word in text.split("=", 1)]
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    subprocess.run(["openssl", "req", "-x509", *curve, *made, *words], check=True, capture_output=True)
+    certificate, key = _certificate(folder)
     signer, port = free_port(), free_port()
-    tls = {"tls_cert_file": str(certificate), "tls_key_file": str(key)}
-    storage = {"backend": "memory"}
-    signing = {
-        "server": {"grpc_addr": f"127.0.0.1:{signer}", "client_ca_file": str(certificate), **tls},
-        "storage": storage,
-    }
-    serving = {
-        "server": {"http_addr": f"127.0.0.1:{port}", **tls},
-        "trust_service": {
-            "type": "remote",
-            "hostname": "127.0.0.1",
-            "port": str(signer),
-            "key_algorithm": "ecdsa",
-            "tls_ca_file": str(certificate),
-            "tls_client_cert": str(certificate),
-            "tls_client_key": str(key),
-        },
-        "storage": storage,
-    }
-    for name, config in {"signer": signing, "server": serving}.items():
+    for name, config in _configurations(signer, port, str(certificate), str(key)).items():
         (folder / f"{name}.json").write_text(json.dumps(config))
     trusted = tmp_path / "docker" / "tls" / f"127.0.0.1:{port}"
     trusted.mkdir(parents=True)
@@ -96,6 +71,36 @@ def server(tmp_path: Path, tools: None) -> Iterator[str]:
         running(command("server"), folder / "server.log", healthy),
     ):
         yield f"https://127.0.0.1:{port}"
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate of the loopback address that signs itself, and its key."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    made: list[str | Path] = ["-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-keyout", key, "-out", certificate]
+    extensions = ("-addext", "subjectAltName=IP:127.0.0.1", "-addext", "extendedKeyUsage=serverAuth,clientAuth")
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+    subprocess.run(["openssl", "req", "-x509", *curve, *made, *extensions], check=True, capture_output=True)
+    return certificate, key
+
+
+def _configurations(signer: int, port: int, certificate: str, key: str) -> dict[str, Any]:
+    """What notary's signer and server are told, which know each other by the certificate of both."""
+    tls = {"tls_cert_file": certificate, "tls_key_file": key}
+    storage = {"backend": "memory"}
+    trust = {
+        "type": "remote",
+        "hostname": "127.0.0.1",
+        "port": str(signer),
+        "key_algorithm": "ecdsa",
+        "tls_ca_file": certificate,
+        "tls_client_cert": certificate,
+        "tls_client_key": key,
+    }
+    grpc = {"grpc_addr": f"127.0.0.1:{signer}", "client_ca_file": certificate, **tls}
+    return {
+        "signer": {"server": grpc, "storage": storage},
+        "server": {"server": {"http_addr": f"127.0.0.1:{port}", **tls}, "trust_service": trust, "storage": storage},
+    }
 
 
 def test_docker_finds_every_tag_of_a_push_signed(factory: Factory, server: str, tmp_path: Path) -> None:
