@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
+from factory import builders
 from factory.buildx_progress import events
 from factory.caches import Caches
 from factory.contexts import Contexts, labels
@@ -20,7 +21,7 @@ from factory.engine import Engine
 from factory.errors import FactoryError, UsageError
 from factory.images import Image
 from factory.keys import Inputs, InputsOf, local_name
-from factory.layouts import Layouts, has_own_storage
+from factory.layouts import Layouts
 from factory.process import Processes
 from factory.records import Record
 from factory.sizes import own_layers
@@ -110,7 +111,7 @@ class Builder:
 
     @cached_property
     def _has_own_storage(self) -> bool:
-        return has_own_storage(self.builder)
+        return builders.inspect(self.builder).has_own_storage
 
     def _layout(self, image: Image) -> str | None:
         """The parent as a layout, for a builder that does not see the engine's images."""

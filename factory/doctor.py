@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from factory import builders
 from factory.emulator import go
 from factory.errors import FactoryError, MachineError
 from factory.matrix import Architecture
@@ -82,8 +83,7 @@ def _engine() -> str:
 
 
 def _platform(architecture: Architecture, builder: str | None) -> str:
-    text = _says_all("docker", "buildx", "inspect", *([builder] if builder else []))
-    if architecture.platform not in text:
+    if architecture.platform not in builders.inspect(builder).platforms:
         raise MachineError(f"the builder does not build for {architecture.platform}")
     return "the builder builds for it"
 
@@ -93,11 +93,6 @@ def _found(program: str) -> str:
     if path is None:
         raise MachineError(f"there is no {program}")
     return path
-
-
-def _says_all(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout if done.returncode == 0 else ""
 
 
 def _registry(repository: Repository) -> str:

@@ -16,30 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from factory.engine import Engine, EngineError
-from factory.errors import MachineError
+from factory.errors import UsageError
 from factory.files import exclusive, told
-from factory.process import ProcessFailedError, run
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-
-_ENGINES_OWN = "docker"
-
-
-def has_own_storage(builder: str | None) -> bool:
-    """Whether a buildx builder keeps its images to itself; None is the one that buildx uses unless told.
-
-    Raises:
-        MachineError: there is no such builder.
-    """
-    try:
-        text = run(["docker", "buildx", "inspect", *([builder] if builder else [])])
-    except ProcessFailedError as error:
-        if builder is None:
-            raise MachineError(f"buildx does not say which builder it uses: {error}") from None
-        raise MachineError(f"there is no builder {builder!r}; `docker buildx ls` shows what there is") from None
-    driver = next((line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("Driver:")), "")
-    return driver != _ENGINES_OWN
 
 
 @dataclass(frozen=True)
@@ -53,19 +34,23 @@ class Layouts:
         """An image of the engine as a build context, `oci-layout://FOLDER@DIGEST`; it is written unless it is there.
 
         Raises:
+            UsageError: buildx would read the folder's path as another one.
             EngineError: the engine has no such image, or cannot give it away.
             DiskError: there is no room for it.
         """
+        folder = self.folder.resolve()
+        if set(":@") & set(str(folder)):
+            raise UsageError(f"{folder}: buildx ends a layout's path at ':' and '@'; name another with --build-dir")
         image = self.engine.inspect(name)
         if image is None:
             raise EngineError(f"the engine has no {name}, which others are built on; run the same command again")
         digits = image.digest.removeprefix("sha256:")
-        place = self.folder / digits
-        with exclusive(self.folder / f".{digits}.lock"), told(place):
+        place = folder / digits
+        with exclusive(folder / f".{digits}.lock"), told(place):
             if not place.exists():
                 self._forget_others()
                 self._write(image.digest, place)
-        return f"oci-layout://{place.resolve()}@{image.digest}"
+        return f"oci-layout://{place}@{image.digest}"
 
     def _write(self, digest: str, place: Path) -> None:
         partial = place.with_name(f".{place.name}")

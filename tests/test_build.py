@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from factory import build
+from factory import build, builders
 from factory.build import Builder, UnverifiableError
+from factory.builders import BuilderInfo
 from factory.contexts import Contexts
 from factory.engine import Engine
 from factory.errors import UsageError
@@ -31,7 +32,7 @@ def _builder(folder: Path, lock: Lock, pip_conf: Path | None = None) -> Builder:
 @pytest.fixture(autouse=True)
 def engines_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """The builder is the engine's own, unless a test says otherwise."""
-    monkeypatch.setattr(build, "has_own_storage", lambda _: False)
+    monkeypatch.setattr(builders, "inspect", lambda _: BuilderInfo("docker", frozenset()))
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_an_image_with_an_archive_that_nobody_knows_the_checksum_of_is_not_built
 def test_a_builder_with_its_own_storage_gets_the_parent_as_a_layout(
     tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "has_own_storage", lambda _: True)
+    monkeypatch.setattr(builders, "inspect", lambda _: BuilderInfo("remote", frozenset()))
     digest = f"sha256:{64 * 'e'}"
     monkeypatch.setattr(Layouts, "context", lambda self, name: f"oci-layout://{self.folder / name[-4:]}@{digest}")
     matrix = toolchains()

@@ -10,11 +10,9 @@ from typing import cast
 
 import pytest
 
-from factory import layouts
 from factory.engine import Engine, EngineError, EngineImage
-from factory.errors import MachineError
-from factory.layouts import Layouts, has_own_storage
-from factory.process import ProcessFailedError
+from factory.errors import UsageError
+from factory.layouts import Layouts
 
 DIGEST = "sha256:" + 64 * "a"
 INDEX = b'{"manifests": []}'
@@ -86,26 +84,7 @@ def test_a_parent_that_is_gone_is_an_error(tmp_path: Path) -> None:
         _layouts(FakeEngine(), tmp_path).context("other")
 
 
-@pytest.mark.parametrize(("driver", "own"), [("docker", False), ("docker-container", True), ("remote", True)])
-def test_every_driver_but_dockers_own_keeps_its_images(driver: str, own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[list[str]] = []
-
-    def run(command: list[str]) -> str:
-        asked.append(command)
-        return f"Name:   mine\nDriver: {driver}\n\nNodes:\nName: mine0\n"
-
-    monkeypatch.setattr(layouts, "run", run)
-    assert has_own_storage("mine") is own
-    assert has_own_storage(None) is own
-    assert asked == [["docker", "buildx", "inspect", "mine"], ["docker", "buildx", "inspect"]]
-
-
-def test_a_builder_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(command: list[str]) -> str:
-        raise ProcessFailedError(command, 1, "no builder")
-
-    monkeypatch.setattr(layouts, "run", run)
-    with pytest.raises(MachineError, match="there is no builder 'mine'; `docker buildx ls` shows what there is"):
-        has_own_storage("mine")
-    with pytest.raises(MachineError, match="buildx does not say which builder it uses"):
-        has_own_storage(None)
+@pytest.mark.parametrize("name", ["a:b", "a@b"])
+def test_a_path_that_buildx_would_read_as_another_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"{name}/layouts: buildx ends a layout's path at ':' and '@'"):
+        _layouts(FakeEngine(), tmp_path / name).context("parent")
