@@ -93,5 +93,5 @@ def _from_npm(kit: Kit, target: Path) -> None:
 
 def _from_debian(kit: Kit, root: Path, target: Path) -> None:
     kit.transplant(root / "usr/bin/node", root, "bin/node")
-    (target / "include").mkdir()
-    shutil.copytree(root / "usr/include/nodejs", target / "include/node", symlinks=False)
+    # Debian has the headers twice: as in the sources below nodejs, as node-gyp looks for them here.
+    shutil.copytree(root / "usr/include/node", target / "include/node")
