@@ -23,6 +23,9 @@ from lab.settings import LAB
 FILE = LAB / "python.toml"
 HEAD = "# Written by `scripts/lab pin`: the wheels that the extras' Python packages need, by requirement and Python.\n"
 
+FETCHED = {"pipx": "pip"}
+"""What a program fetches when it is used, beyond what it depends on: pipx the pip that it gives its environments."""
+
 
 def load() -> dict[str, dict[str, Any]]:
     """By requirement and Python: its wheels' hashes by NAME==VERSION, or a reason why there are none."""
@@ -58,7 +61,7 @@ def _compiled(requirement: str, python: str, machine: str) -> list[dict[str, Any
     platform = ["--python-version", python, "--python-platform", f"{machine}-manylinux_2_28"]
     with tempfile.TemporaryDirectory() as work:
         wanted, found = Path(work) / "requirements.in", Path(work) / "pylock.toml"
-        wanted.write_text(f"{requirement}\n")
+        wanted.write_text(f"{requirement}\n{FETCHED.get(requirement.split('==')[0], '')}\n")
         files = ["--format", "pylock.toml", str(wanted), "-o", str(found)]
         command = [str(program), "pip", "compile", "--quiet", "--only-binary", ":all:", *platform, *files]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
