@@ -13,13 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab import standin
 from lab.catalogue import RPM_NAMES, Base, Package, packages, recipes
 from lab.debian import NEVER, Suite, merge_usr
 from lab.run import run
 from lab.settings import EPOCH, LAB
 
-PRUNED = ("usr/lib/gcc/*/*/*san*", "usr/lib/gcc/*/*/plugin/*", "usr/bin/*lto-dump*", "usr/bin/*gprofng*")
+PRUNED = (
+    "usr/lib/gcc/*/*/*san*", "usr/lib/gcc/*/*/plugin/*", "usr/bin/*lto-dump*", "usr/bin/*gprofng*",
+    "usr/share/cmake-*/Help/*", "usr/share/vim/vim*/doc/*", "usr/share/vim/vim*/lang/*", "usr/share/vim/vim*/spell/*",
+    "usr/share/vim/vim*/tutor/*", "usr/lib/llvm-*/lib/LLVMPolly.so",
+)  # fmt: skip
+LARGE = ("libclang1-14", "libclang1-19")
+"""What no smoke test asks for: clang as a library."""
 REPOSITORY = "usr/lib/lab/repository"
 
 
@@ -42,7 +47,7 @@ def allot(base: Base, suite: Suite, in_base: Iterable[str]) -> list[Real]:
     for name, recipe in recipes().items():
         if name not in known or known[name].kind != "real":
             continue
-        needed = suite.closure(recipe.get("debs", ()), {*NEVER, *carried})
+        needed = _needed(recipe, suite, {*NEVER, *LARGE, *carried})
         mine = tuple(deb for deb in needed if deb not in owner)
         requires = {owner[deb] for deb in needed if deb in owner} | set(recipe.get("requires", ()))
         owner |= dict.fromkeys(mine, name)
@@ -53,7 +58,17 @@ def allot(base: Base, suite: Suite, in_base: Iterable[str]) -> list[Real]:
 def seeds(base: Base) -> list[str]:
     """The Debian packages that a base's real packages start from."""
     known = {package.name for package in packages(base.name) if package.kind == "real"}
-    return [deb for name, recipe in recipes().items() if name in known for deb in recipe.get("debs", ())]
+    return [deb for name, recipe in recipes().items() if name in known for deb in _debs(recipe, base.suite)]
+
+
+def _debs(recipe: Mapping[str, Any], suite: str) -> list[str]:
+    named: list[str] | dict[str, list[str]] = recipe.get("debs", [])
+    return named[suite] if isinstance(named, dict) else named
+
+
+def _needed(recipe: Mapping[str, Any], suite: Suite, exclude: set[str]) -> list[str]:
+    debs = _debs(recipe, suite.name)
+    return [deb for deb in debs if deb not in exclude] if "only" in recipe else suite.closure(debs, exclude)
 
 
 def repository(base: Base, suite: Suite, architecture: str, reals: list[Real], wheels: Path, out: Path) -> None:
@@ -113,19 +128,10 @@ def build_names(names: list[Package], work: Path, target: Path) -> None:
         relations = recipes().get(package.name, {})
         parts.append(_subpackage(package, f"{package.name} (a name in the lab)", relations))
         files = "/etc/system-release\n" if package.name == "system-release" else ""
-        for program in relations.get("programs", ()):
-            _stand_in(work / "stage/usr/bin" / program, package.name)
-            files += f"/usr/bin/{program}\n"
         parts.append(f"%files -n {package.name}\n{files}")
     (work / "stage" / "etc").mkdir(parents=True)
     (work / "stage" / "etc" / "system-release").write_text("lab\n")
     _rpmbuild(parts, work, target, "noarch")
-
-
-def _stand_in(path: Path, package: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(standin.program(f"/usr/bin/{path.name}", package, "the lab's package of it is a name"))
-    path.chmod(0o755)
 
 
 def _build_reals(
@@ -138,8 +144,9 @@ def _build_reals(
     for real in reals:
         suite.extract(real.debs, stage)
         _add_files(real, wheels, stage)
-        files = [path for path in _files(stage) if path not in seen and not _pruned(path)]
-        seen.update(files)
+        new = [path for path in _files(stage) if path not in seen]
+        seen.update(new)
+        files = [path for path in new if _matches(path, real.recipe.get("only", ["*"])) and not _matches(path, PRUNED)]
         listing = work / f"{real.package.name}.list"
         listing.write_text(_listing(files))
         relations = {**real.recipe, "requires": real.requires}
@@ -172,12 +179,12 @@ def _files(stage: Path) -> list[Path]:
     return sorted(found)
 
 
-def _pruned(path: Path) -> bool:
-    return any(fnmatch.fnmatch(str(path), pattern) for pattern in PRUNED)
+def _matches(path: Path, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatch(str(path), pattern) for pattern in patterns)
 
 
 def _version(real: Real, suite: Suite) -> str:
-    debs = real.recipe.get("debs", ())
+    debs = _debs(real.recipe, suite.name)
     if not debs:
         return real.package.version
     upstream = re.sub(r"^\d+:|-[^-]*$", "", suite.debs[debs[0]].version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import tarfile
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import pytest
@@ -83,6 +85,16 @@ def test_a_slice_is_built_tested_and_pushed(factory: Factory) -> None:
         check=True,
     )
     assert json.loads(invoked.stdout.splitlines()[-1])["hello"] == "e2e"
+
+
+def test_docker_in_a_build_image_reaches_the_engine_whose_socket_it_gets(factory: Factory) -> None:
+    factory("build", "build-provided.al2-x86_64")
+    socket = urlsplit(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")).path
+    image = factory.record("build-provided.al2-x86_64")["digest"]
+    asked = ["docker", "version", "--format", "{{.Server.Version}}"]
+    mounted = ["docker", "run", "--rm", "-v", f"{socket}:/var/run/docker.sock", image, *asked]
+    inside = subprocess.run(mounted, capture_output=True, text=True, check=True)
+    assert inside.stdout == subprocess.run(asked, capture_output=True, text=True, check=True).stdout
 
 
 def test_an_emulated_architecture_joins_the_index(factory: Factory) -> None:
