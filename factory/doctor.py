@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 from factory import builders
 from factory.emulator import go
@@ -28,6 +29,7 @@ class Finding:
 
 def examine(repository: Repository, builder: str | None) -> list[Finding]:
     """Looks at everything that some command needs."""
+    buildx = cache(builders.inspect)
     looks: list[tuple[str, Callable[[], str], str]] = [
         ("git", lambda: _says("git", "--version"), "install git"),
         ("go", lambda: _says(go(), "version"), "run scripts/setup"),
@@ -38,7 +40,10 @@ def examine(repository: Repository, builder: str | None) -> list[Finding]:
         ),
         ("engine", _engine, "start the Docker engine, or run `scripts/engine up`"),
         ("buildx", lambda: _says("docker", "buildx", "version"), "install docker's buildx plugin"),
-        *((arch.platform, lambda arch=arch: _platform(arch, builder), _emulation(arch)) for arch in Architecture),
+        *(
+            (arch.platform, lambda arch=arch: _platform(arch, buildx(builder)), _emulation(arch))
+            for arch in Architecture
+        ),
         (
             "registry",
             lambda: _registry(repository),
@@ -82,8 +87,8 @@ def _engine() -> str:
     return f"Docker {engine.info['ServerVersion']}, containerd image store"
 
 
-def _platform(architecture: Architecture, builder: str | None) -> str:
-    if architecture.platform not in builders.inspect(builder).platforms:
+def _platform(architecture: Architecture, builder: builders.BuilderInfo) -> str:
+    if architecture.platform not in builder.platforms:
         raise MachineError(f"the builder does not build for {architecture.platform}")
     return "the builder builds for it"
 

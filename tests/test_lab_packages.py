@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from factory.loader import load
 from lab import python_pins, rpms
 from lab.catalogue import BASES, Package, packages
 from lab.debian import Deb, Suite
-from lab.settings import LAB
 from tests.support import REAL
 
 
@@ -58,8 +56,7 @@ def test_every_program_of_the_bases_extras_is_a_real_one(base: str) -> None:
 
 
 def test_pipx_finds_the_pip_that_it_gives_its_environments() -> None:
-    pinned = tomllib.loads((LAB / "python.toml").read_text())
-    of_pipx = {name: table for name, table in pinned.items() if name.startswith("pipx==")}
+    of_pipx = {name: table for name, table in python_pins.load().items() if name.startswith("pipx==")}
     assert len(of_pipx) == 3
     for table in of_pipx.values():
         for wheels in table.values():
