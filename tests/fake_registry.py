@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from factory.references import Repository
-from factory.registry import OCI_INDEX, OCI_MANIFEST, Manifest
+from factory.registry.client import OCI_INDEX, OCI_MANIFEST, Manifest
+from factory.registry.references import Repository
 
 _TOKEN = "secret-token"
 

@@ -8,14 +8,14 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-from factory.archives import Artifact
-from factory.images import Image, expand
-from factory.keys import Inputs, InputsOf
-from factory.loader import load, parse
-from factory.lock import Lock, Locked, wanted_archives, wanted_images
-from factory.matrix import Matrix
-from factory.records import CheckResult, Record, TestResult
-from factory.render import Renderer
+from factory.build.records import CheckResult, Record, TestResult
+from factory.matrix.archives import Artifact
+from factory.matrix.images import Image, expand
+from factory.matrix.loading import load, parse
+from factory.matrix.lock import Lock, Locked, wanted_archives, wanted_images
+from factory.matrix.schema import Matrix
+from factory.plan.keys import Inputs, InputsOf
+from factory.render.dockerfile import Renderer
 
 ROOT = Path(__file__).parent.parent
 REAL = ROOT / "matrix.toml"

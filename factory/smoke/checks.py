@@ -12,14 +12,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from factory.extras import programs
-from factory.images import Image
-from factory.matrix import Matrix, Variant
-from factory.registry import MANIFESTS
+from factory.matrix.extras import programs
+from factory.matrix.images import Image
+from factory.matrix.schema import Matrix, Variant
+from factory.registry.client import MANIFESTS
 from factory.smoke.container import Outcome, Runner
 from factory.smoke.functions import command_check, function_check, task_of
 from factory.smoke.recipe import Function, Recipe
-from factory.smoke.subject import Check, CheckFailedError, Subject, expect
+from factory.smoke.specimen import Check, CheckFailedError, Subject, expect
 
 _CONTEXT = {
     "AWS_LAMBDA_FUNCTION_NAME": "smoke-test",

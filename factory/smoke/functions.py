@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from factory.files import exclusive
-from factory.keys import local_name
-from factory.matrix import Architecture, Variant
+from factory.matrix.schema import Architecture, Variant
+from factory.plan.keys import local_name
 from factory.smoke.container import LONG, Mounts, Outcome
 from factory.smoke.recipe import Command, Function, Invocation, compiler, hash_folder
-from factory.smoke.subject import Check, CheckFailedError, CheckSkippedError, Subject, expect
+from factory.smoke.specimen import Check, CheckFailedError, CheckSkippedError, Subject, expect
 
 _SHELL = ("/bin/bash", "-euc")
 _SKIPPED = 77

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from factory.smoke.subject import Subject
+from factory.smoke.specimen import Subject
 
 _QUERY = r"command -v rpm >/dev/null && rpm -qa --queryformat '%{NVRA} %{NAME} %{SIZE}\n' || true"
 

@@ -15,9 +15,9 @@ import tomli
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from factory.errors import UsageError
-from factory.extras import programs
-from factory.images import Image
-from factory.matrix import Architecture, Matrix, Variant
+from factory.matrix.extras import programs
+from factory.matrix.images import Image
+from factory.matrix.schema import Architecture, Matrix, Variant
 
 FOLDER = Path(__file__).parent.parent.parent / "smoke"
 

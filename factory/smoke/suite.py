@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from factory.build.records import CheckResult, TestResult
 from factory.errors import FactoryError
-from factory.images import Image
-from factory.records import CheckResult, TestResult
+from factory.matrix.images import Image
 from factory.smoke.checks import WITHOUT_INVOCATION, checks_for
 from factory.smoke.recipe import tests_key
-from factory.smoke.subject import Check, CheckFailedError, CheckSkippedError, Subject
+from factory.smoke.specimen import Check, CheckFailedError, CheckSkippedError, Subject
 
 
 class SmokeFailedError(FactoryError):

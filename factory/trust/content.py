@@ -15,8 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from factory.files import exclusive
-from factory.references import Repository
-from factory.registry import Manifest
+from factory.registry.client import Manifest
+from factory.registry.references import Repository
 from factory.trust.tools import TrustError, call, find, tail
 
 _PASSPHRASES = {

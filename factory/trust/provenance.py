@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from factory.keys import UNLOCKED
-from factory.records import Record
-from factory.references import Repository
-from factory.referrers import Document
+from factory.build.records import Record
+from factory.plan.keys import UNLOCKED
+from factory.registry.references import Repository
+from factory.registry.referrers import Document
 
 IN_TOTO = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"

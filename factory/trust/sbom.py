@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from factory.references import Repository, is_loopback
-from factory.referrers import Document
+from factory.registry.references import Repository, is_loopback
+from factory.registry.referrers import Document
 from factory.trust.tools import TrustError, call, find, tail
 
 SPDX = "application/spdx+json"

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from factory.references import Repository
-from factory.registry import Registry
+from factory.registry.client import Registry
+from factory.registry.references import Repository
 from factory.trust.tools import TrustError, call, find, tail
 
 KEYLESS = "keyless"

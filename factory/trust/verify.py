@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from factory.build.records import RECORD_TYPE, parse
 from factory.errors import FactoryError
-from factory.records import RECORD_TYPE, parse
-from factory.referrers import Referrer, Referrers
-from factory.registry import MANIFESTS, Manifest, RegistryError
+from factory.registry.client import MANIFESTS, Manifest, RegistryError
+from factory.registry.referrers import Referrer, Referrers
 from factory.trust.provenance import IN_TOTO, PREDICATE
 from factory.trust.sbom import CYCLONEDX, SPDX
 from factory.trust.signing import Trusted, signature_tag

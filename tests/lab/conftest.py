@@ -15,10 +15,10 @@ from uuid import uuid4
 
 import pytest
 
-from factory.references import Repository
-from factory.registry import Manifest, Registry
-from lab import archives
-from lab.settings import Settings
+from factory.registry.client import Manifest, Registry
+from factory.registry.references import Repository
+from tools.lab import archives
+from tools.lab.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 FACTORY = str(Path(sys.executable).parent / "factory")

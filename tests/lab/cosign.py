@@ -8,9 +8,9 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab import programs
-from lab.settings import Settings
 from tests.lab.conftest import FACTORY
+from tools.lab import programs
+from tools.lab.settings import Settings
 
 PASSWORD = "only for this test"
 

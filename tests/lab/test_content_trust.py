@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import requests
 
-from factory.references import Repository
-from factory.registry import OCI_MANIFEST, Manifest
+from factory.registry.client import OCI_MANIFEST, Manifest
+from factory.registry.references import Repository
 from factory.trust.content import ContentTrust
-from lab import programs
-from lab.settings import Settings
 from tests.lab.conftest import Factory
 from tests.lab.servers import free_port, registry_over, running
+from tools.lab import programs
+from tools.lab.settings import Settings
 
 IMAGE, STEM = "al2-x86_64", "al2"
 PASSPHRASES = {

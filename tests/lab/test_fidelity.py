@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from factory.keys import local_name
-from factory.references import Repository
+from factory.plan.keys import local_name
+from factory.registry.references import Repository
 from tests.fidelity import FACTS, declared, differences
 from tests.lab.conftest import LAB, ROOT, Factory
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from factory import lock
-from factory.references import Repository
+from factory.matrix import lock
+from factory.registry.references import Repository
 from tests.lab import cosign
 from tests.lab.conftest import ROOT, Factory
 from tests.lab.servers import registry_over

@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from factory.registry import MANIFESTS, Registry
+from factory.registry.client import MANIFESTS, Registry
 from tests.lab.conftest import LAB, ROOT, Factory
 
 _BROKEN = """

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from factory.references import Repository
-from factory.registry import Manifest, Registry
+from factory.registry.client import Manifest, Registry
+from factory.registry.references import Repository
 from tests.lab.conftest import LAB, Factory
 
 _BASES = ("al2023-x86_64", "build-al2023-x86_64")

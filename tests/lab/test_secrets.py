@@ -15,7 +15,7 @@ from pathlib import Path
 
 import requests
 
-from factory.references import Repository
+from factory.registry.references import Repository
 from tests.lab import cosign
 from tests.lab.faults.cases import free_port
 from tests.lab.faults.proxy import Proxy

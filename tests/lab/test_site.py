@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from factory.cli import main
+from factory.cli.main import main
 from tests.lab.browser import Browser, available, browser
 from tests.support import REAL
 

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
+from factory.app.options import Options
+from factory.app.session import Session
+from factory.build.records import RECORD_TYPE
 from factory.errors import FactoryError
-from factory.options import Options
-from factory.pipeline import Step
-from factory.records import RECORD_TYPE
-from factory.references import Repository
-from factory.referrers import Referrers, tag
-from factory.registry import MANIFESTS, OCI_INDEX, Manifest, Registry
-from factory.release import run
-from factory.render import TEMPLATES, Renderer
-from factory.session import Session
+from factory.registry.client import MANIFESTS, OCI_INDEX, Manifest, Registry
+from factory.registry.references import Repository
+from factory.registry.referrers import Referrers, tag
+from factory.render.dockerfile import TEMPLATES, Renderer
+from factory.run.pipeline import Step
+from factory.run.release import run
 from factory.trust.provenance import IN_TOTO
 from factory.trust.sbom import CYCLONEDX, SPDX
 from factory.trust.signing import signature_tag

@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 import requests
 
-from factory import lock
-from factory.matrix import Architecture
-from factory.references import Repository
-from factory.registry import Manifest, Registry
+from factory.matrix import lock
+from factory.matrix.schema import Architecture
+from factory.registry.client import Manifest, Registry
+from factory.registry.references import Repository
 from tests.lab import cosign
 from tests.lab.conftest import LAB, Factory
 

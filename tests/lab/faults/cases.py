@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lab.registry import Server
-from lab.settings import Settings
 from tests.lab.faults.engine import Engine
 from tests.lab.faults.proxy import Answer, Call, Cut, Proxy, Slow
 from tests.lab.faults.world import IMAGES, World
+from tools.lab.registry import Server
+from tools.lab.settings import Settings
 
 _KILLS = 50
 _SEED = 20261123

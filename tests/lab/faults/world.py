@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
-from factory.published import split_dated
-from factory.records import RECORD_TYPE, Record, Records, parse
-from factory.references import Repository
-from factory.referrers import Referrers
-from factory.registry import Manifest, Registry
+from factory.build.records import RECORD_TYPE, Record, Records, parse
+from factory.publish.published import split_dated
+from factory.registry.client import Manifest, Registry
+from factory.registry.references import Repository
+from factory.registry.referrers import Referrers
 from tests.lab.conftest import FACTORY, LAB, ROOT, Factory
 from tests.lab.faults.proxy import Action, Proxy, Rule
 
