@@ -9,9 +9,10 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from factory.errors import FactoryError, Interrupted, MachineError
+from factory.errors import FactoryError, Interrupted, MachineError, UsageError
 
 _GRACE = 10.0  # seconds between asking a process to end and ending it
 
@@ -83,28 +84,95 @@ class Processes:
                 self._running.discard(process)
 
 
-def run(command: Sequence[str], cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-    """Runs a short-lived program; returns what it printed.
+@dataclass(frozen=True)
+class Completed:
+    """How a program ended: its exit status, and what it wrote."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+class TimedOutError(FactoryError):
+    """A program did not end in time, and was ended."""
+
+
+def call(
+    command: Sequence[str | Path],
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+) -> Completed:
+    """Runs a program to its end, within `timeout` seconds; `environment` is added to ours. Its status is the caller's.
+
+    Nothing secret may be among its arguments, which every user of the machine can read.
+
+    Raises:
+        MachineError: there is no such program.
+        TimedOutError: it did not end in time.
+    """
+    done = _completed(command, cwd, environment, timeout)
+    return Completed(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def run(command: Sequence[str | Path], cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> str:
+    """Runs a short-lived program; returns what it printed. `environment` is added to ours.
 
     Raises:
         MachineError: there is no such program.
         ProcessFailedError: it ended with another status than 0.
     """
+    done = call(command, cwd, environment)
+    if done.status:
+        raise ProcessFailedError([str(word) for word in command], done.status, done.stdout + done.stderr)
+    return done.stdout
+
+
+class GitError(UsageError):
+    """git does not know what it was asked for."""
+
+
+def git(folder: Path, *words: str) -> bytes:
+    """What git prints about the checkout that a folder is in.
+
+    Raises:
+        GitError: there is no git, no checkout, or not what was asked for.
+    """
+    command = ["git", "-C", str(folder), *words]
     try:
-        done = subprocess.run(
-            command,
+        done = _completed(command, None, None, None)
+    except MachineError:
+        raise GitError(f"`git {words[0]}` was needed, and there is no git; install it") from None
+    if done.returncode:
+        raise GitError(f"git: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
+def _completed(
+    command: Sequence[str | Path],
+    cwd: Path | None,
+    environment: Mapping[str, str] | None,
+    timeout: float | None,
+) -> subprocess.CompletedProcess[bytes]:
+    words = [str(word) for word in command]
+    try:
+        return subprocess.run(
+            words,
             cwd=cwd,
-            env=env,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
             check=False,
         )
     except FileNotFoundError:
-        raise MachineError(f"there is no program {command[0]!r}; `factory doctor` says how to get it") from None
-    if done.returncode:
-        raise ProcessFailedError(command, done.returncode, done.stdout)
-    return done.stdout
+        raise _no_such(words[0]) from None
+    except subprocess.TimeoutExpired:
+        raise TimedOutError(f"{words[0]} did not end within {timeout:g} s") from None
+
+
+def _no_such(program: str) -> MachineError:
+    return MachineError(f"there is no program {program!r}; `factory doctor` says how to get it")
 
 
 def _popen(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
@@ -120,7 +188,7 @@ def _popen(command: Sequence[str], environment: Mapping[str, str]) -> subprocess
             start_new_session=True,  # a terminal's Ctrl-C reaches us alone; we pass it on once
         )
     except FileNotFoundError:
-        raise MachineError(f"there is no program {command[0]!r}; `factory doctor` says how to get it") from None
+        raise _no_such(command[0]) from None
 
 
 def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:

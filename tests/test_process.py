@@ -6,11 +6,12 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from factory.errors import Interrupted, MachineError
-from factory.process import Processes, ProcessFailedError, run
+from factory.process import Completed, GitError, Processes, ProcessFailedError, TimedOutError, call, git, run
 
 _SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
 
@@ -72,3 +73,16 @@ def test_an_error_while_reading_ends_the_process() -> None:
     with pytest.raises(ValueError, match="mine"):
         _read_and_fail(Processes(), seen)
     assert seen[0].returncode
+
+
+def test_a_call_leaves_the_verdict_to_its_caller_and_ends_in_time() -> None:
+    done = call([sys.executable, "-c", "import os, sys; print(os.environ['A']); print('e', file=sys.stderr); sys.exit(3)"],
+                environment={"A": "ü"})  # fmt: skip
+    assert done == Completed(3, "ü\n", "e\n")
+    with pytest.raises(TimedOutError, match="did not end within"):
+        call(_SLEEP, timeout=0.2)
+
+
+def test_git_says_what_it_does_not_know(tmp_path: Path) -> None:
+    with pytest.raises(GitError, match="not a git repository"):
+        git(tmp_path, "rev-parse", "HEAD")

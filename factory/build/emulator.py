@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import sys
@@ -52,7 +51,6 @@ def _compile(target: Path, architecture: Architecture, key: str) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
     environment = {
-        **os.environ,
         "CGO_ENABLED": "0",
         "GOOS": "linux",
         "GOARCH": architecture.oci,
@@ -68,7 +66,7 @@ def _compile(target: Path, architecture: Architecture, key: str) -> Path:
         "-o",
         str(binary.resolve()),
     ]
-    run([*command, "./cmd/init"], cwd=SOURCES, env=environment)
+    run([*command, "./cmd/init"], cwd=SOURCES, environment=environment)
     write_text(stamp, key)
     return binary
 

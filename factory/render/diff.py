@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import io
-import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
 
 from factory.errors import FactoryError, UsageError
 from factory.matrix.loading import load
+from factory.process import GitError, git
 from factory.render.dockerfile import Renderer
 
 
@@ -20,9 +20,9 @@ def rendered_at(revision: str, matrix_file: Path) -> dict[str, str]:
     Raises:
         UsageError: git does not know the revision, or its matrix cannot be loaded now.
     """
-    top = Path(_git("rev-parse", "--show-toplevel", cwd=matrix_file.resolve().parent).decode().strip())
+    top = Path(git(matrix_file.resolve().parent, "rev-parse", "--show-toplevel").decode().strip())
     name = str(matrix_file.resolve().relative_to(top))
-    archive = _git("archive", "--format=tar", revision, "--", name, "templates", cwd=top)
+    archive = git(top, "archive", "--format=tar", revision, "--", name, "templates")
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(folder, filter="data")
@@ -39,10 +39,10 @@ def file_at(revision: str, file: Path) -> bytes:
         UsageError: git does not know the revision.
     """
     folder = file.resolve().parent
-    _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", cwd=folder)
+    git(folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     try:
-        return _git("show", f"{revision}:./{file.name}", cwd=folder)
-    except UsageError:
+        return git(folder, "show", f"{revision}:./{file.name}")
+    except GitError:
         return b""
 
 
@@ -60,12 +60,3 @@ def differences(old: dict[str, str], new: dict[str, str]) -> str:
                 f"b/{name}" if stem in new else "/dev/null",
             )
     return "".join(parts)
-
-
-def _git(*words: str, cwd: Path) -> bytes:
-    try:
-        return subprocess.run(["git", *words], cwd=cwd, capture_output=True, check=True).stdout
-    except FileNotFoundError:
-        raise UsageError("`factory diff` needs git") from None
-    except subprocess.CalledProcessError as error:
-        raise UsageError(f"git: {error.stderr.decode().strip()}") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -12,6 +11,7 @@ from factory.build import builders
 from factory.build.emulator import go
 from factory.errors import FactoryError, MachineError
 from factory.matrix.schema import Architecture
+from factory.process import call
 from factory.registry.client import Registry
 from factory.registry.references import Repository
 
@@ -71,11 +71,9 @@ def _emulation(architecture: Architecture) -> str:
 
 
 def _says(*command: str) -> str:
-    if shutil.which(command[0]) is None:
-        raise MachineError(f"there is no {command[0]}")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise MachineError((done.stderr or done.stdout).strip() or f"status {done.returncode}")
+    done = call(command)
+    if done.status:
+        raise MachineError((done.stderr or done.stdout).strip() or f"status {done.status}")
     return done.stdout.strip().splitlines()[0]
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tools.lab.coverage_page import page
 
 from factory.errors import UsageError
 from factory.matrix.loading import MatrixError
 from factory.matrix.schema import Architecture
 from factory.smoke.skips import Coverage, read
 from tests.support import ROOT, image, real, small
+from tools.lab.coverage_page import page
 
 LAB = {"upstream.example": "127.0.0.1:5000"}
 PYTHON, ARM, BASE = image("python3.11-x86_64"), image("build-python3.9-arm64"), image("al2-x86_64")
