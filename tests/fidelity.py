@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from factory.matrix.schema import Status
+from factory.matrix.words import Status
 from tests.support import ROOT
 
 FACTS: dict[str, Any] = json.loads((ROOT / "tests" / "facts" / "runtimes.json").read_text())

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from factory.build.records import CheckResult, Record, TestResult
-from factory.matrix.archives import Artifact
+from factory.matrix.downloads import Artifact
 from factory.matrix.images import Image, expand
 from factory.matrix.loading import load, parse
 from factory.matrix.lock import Lock, Locked, wanted_archives, wanted_images

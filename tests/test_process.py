@@ -76,8 +76,8 @@ def test_an_error_while_reading_ends_the_process() -> None:
 
 
 def test_a_call_leaves_the_verdict_to_its_caller_and_ends_in_time() -> None:
-    done = call([sys.executable, "-c", "import os, sys; print(os.environ['A']); print('e', file=sys.stderr); sys.exit(3)"],
-                environment={"A": "ü"})  # fmt: skip
+    script = "import os, sys; print(os.environ['A']); print('e', file=sys.stderr); sys.exit(3)"
+    done = call([sys.executable, "-c", script], environment={"A": "ü"})
     assert done == Completed(3, "ü\n", "e\n")
     with pytest.raises(TimedOutError, match="did not end within"):
         call(_SLEEP, timeout=0.2)

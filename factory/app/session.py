@@ -18,7 +18,8 @@ from factory.files import write_if_changed
 from factory.matrix import lock
 from factory.matrix.images import Image, expand, select, status_on, with_ancestors
 from factory.matrix.loading import load
-from factory.matrix.schema import Architecture, Matrix
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Architecture
 from factory.plan import planner as plan
 from factory.plan.keys import InputsOf, local_name
 from factory.plan.planner import Action

@@ -9,7 +9,7 @@ from pathlib import Path
 from factory.build import bootstraps, emulator
 from factory.build.source_policy import policy
 from factory.matrix.images import Image
-from factory.matrix.schema import Variant
+from factory.matrix.words import Variant
 from factory.plan.keys import INPUTS_LABEL, LABEL, UNLOCKED, Inputs, InputsOf, local_name
 from factory.registry.references import mirrored_repository, mirrored_url, split_reference
 from factory.render.dockerfile import Renderer

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from factory.errors import MachineError
 from factory.files import exclusive, write_text
-from factory.matrix.schema import Architecture
+from factory.matrix.words import Architecture
 from factory.process import run
 
 SOURCES = Path(__file__).parent.parent.parent / "emulator"

@@ -9,7 +9,9 @@ from dataclasses import replace
 from factory.build.records import Layer, Record
 from factory.matrix.extras import brought
 from factory.matrix.images import Image
-from factory.matrix.schema import Extra, Matrix, PackageManager
+from factory.matrix.schema import Matrix
+from factory.matrix.tables import Extra
+from factory.matrix.words import PackageManager
 
 _UPSTREAM = ("COPY /var/lang /var/lang", "COPY /var/runtime /var/runtime")
 """The steps that copy what is upstream's, as the engine's history writes them: without where from."""

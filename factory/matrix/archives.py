@@ -1,119 +1,109 @@
-"""Archives: what a Dockerfile downloads, verifies and unpacks, be it an extra or a runtime's source."""
+"""Archives as a matrix declares them: an address, a checksum, what the file is packed with."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from enum import StrEnum
+from typing import Annotated, Self
 
-from factory.matrix.schema import (
-    Architecture,
-    Archive,
-    ArchiveFor,
-    ArchiveSource,
-    Extra,
-    Family,
-    Format,
-    Runtime,
-    source_of,
-)
+from pydantic import AfterValidator, model_validator
+from pydantic_core import PydanticCustomError
 
-SOURCE = "source"
-"""What a runtime's archive is called where an extra's has the extra's name."""
+from factory.matrix.words import Architecture, ArchiveUrl, Sha256, Sha512, Table
 
 
-@dataclass(frozen=True)
-class Artifact:
-    """A file behind an address. `checksum` is `sha256:…`, `sha512:…`, or None where only the lock knows it."""
+class ArchiveFor(StrEnum):
+    """Which images an archive is for: those of one architecture, or all."""
 
-    url: str
-    checksum: str | None
-
-    @property
-    def algorithm(self) -> str:
-        """What its checksum is made with, declared or to be noted by the lock."""
-        return self.checksum.partition(":")[0] if self.checksum else "sha256"
-
-    @property
-    def digits(self) -> str:
-        """The checksum's hexadecimal digits; empty while there is none."""
-        return self.checksum.partition(":")[2] if self.checksum else ""
+    ANY = "any"
+    X86_64 = "x86_64"
+    ARM64 = "arm64"
 
 
-@dataclass(frozen=True)
-class Download:
-    """An archive as a Dockerfile knows it: a stage that holds it, build arguments that say where it is, a folder."""
+class Format(StrEnum):
+    """What an archive is packed with; told by the end of its address unless named."""
 
-    name: str
-    title: str
-    archives: Mapping[ArchiveFor, Archive]
-    version: str | None
-    format: Format
-    into: str
-    strip: int = 0
-    links: tuple[str, ...] = ()
-    commands: Mapping[str, str] = field(default_factory=dict)
-    runtime: str | None = None
+    TAR_GZ = "tar.gz"
+    TAR_XZ = "tar.xz"
+    ZIP = "zip"
+    NUPKG = "nupkg"
 
-    @property
-    def stage(self) -> str:
-        """The stage that holds the file as `/archive`."""
-        return f"{self.name}-archive"
 
-    @property
-    def argument(self) -> str:
-        """What its build arguments start with."""
-        return argument(self.name)
+_SUFFIXES = {
+    ".tar.gz": Format.TAR_GZ,
+    ".tgz": Format.TAR_GZ,
+    ".tar.xz": Format.TAR_XZ,
+    ".txz": Format.TAR_XZ,
+    ".zip": Format.ZIP,
+    ".nupkg": Format.NUPKG,
+}
 
-    @cached_property
-    def artifacts(self) -> dict[str, Artifact]:
-        """The files, by OCI's name of the architecture; by the empty name where one file is for all."""
-        return {
-            "" if key is ArchiveFor.ANY else Architecture(key).oci: self._artifact(archive)
-            for key, archive in self.archives.items()
-        }
 
-    def artifact(self, architecture: Architecture) -> Artifact:
-        """The file for an architecture, which must be there."""
-        return self.artifacts.get("") or self.artifacts[architecture.oci]
+class Archive(Table):
+    """A file to download, used only once its checksum is right."""
+
+    url: ArchiveUrl
+    """Where it is; may name {version}."""
+    sha256: Sha256 | None = None
+    """What it must be, 64 hexadecimal digits. Absent: `factory lock` notes what it is."""
+    sha512: Sha512 | None = None
+    """What it must be, 128 hexadecimal digits, where the publisher names no sha256."""
+
+    @model_validator(mode="after")
+    def _one_checksum(self) -> Self:
+        if self.sha256 and self.sha512:
+            raise PydanticCustomError(
+                "checksum",
+                "stands beside a sha256",
+                {"at": ("sha512",), "remedy": "leave one of the two out, one checksum is enough"},
+            )
+        return self
+
+    def at(self, version: str | None, runtime: str | None = None) -> str:
+        """Its address for a version, and a runtime where it is one's."""
+        return self.url.format_map({"version": version, "runtime": runtime})
 
     @property
-    def algorithms(self) -> set[str]:
-        """What its files' checksums are made with."""
-        return {artifact.algorithm for artifact in self.artifacts.values()}
-
-    def _artifact(self, archive: Archive) -> Artifact:
-        return Artifact(archive.at(self.version, self.runtime), archive.checksum)
-
-
-def argument(name: str) -> str:
-    """An extra's name as build arguments spell it: `AWS_CLI`."""
-    return re.sub(r"[^A-Z0-9]", "_", name.upper())
+    def checksum(self) -> str | None:
+        """`sha256:…` or `sha512:…`; None where only the lock knows."""
+        if self.sha512:
+            return f"sha512:{self.sha512}"
+        return f"sha256:{self.sha256}" if self.sha256 else None
 
 
-def of_extra(name: str, extra: Extra) -> Download | None:
-    """The download of an extra; None when it has no archive."""
-    if not extra.archive:
-        return None
-    assert extra.into is not None
-    title = f"{name} {extra.version}" if extra.version else name
-    return Download(
-        name,
-        title,
-        extra.archive,
-        extra.version,
-        extra.packed,
-        extra.into,
-        extra.strip,
-        extra.links,
-        extra.commands,
-    )
+def _any_alone(archives: dict[ArchiveFor, Archive]) -> dict[ArchiveFor, Archive]:
+    """Refuses an archive that would never be used."""
+    if ArchiveFor.ANY in archives and len(archives) > 1:
+        raise PydanticCustomError(
+            "any",
+            "names an architecture beside `any`, which is for all of them",
+            {"remedy": "leave out one or the other"},
+        )
+    return archives
 
 
-def of_source(name: str, runtime: Runtime, family: Family) -> Download | None:
-    """The download of a runtime whose source is an archive; None when it is not."""
-    source = source_of(runtime, family)
-    if not isinstance(source, ArchiveSource):
-        return None
-    return Download(SOURCE, name, source.archive, runtime.version, source.packed, "/source", runtime=name)
+Archives = Annotated[dict[ArchiveFor, Archive], AfterValidator(_any_alone)]
+
+
+def archive_for(archives: Mapping[ArchiveFor, Archive], architecture: Architecture) -> Archive | None:
+    """The archive that an architecture's images take; None when there is none."""
+    return archives.get(ArchiveFor.ANY) or archives.get(ArchiveFor(architecture))
+
+
+def packed_with(archives: Mapping[ArchiveFor, Archive], named: Format | None) -> Format:
+    """What archives are packed with: the same for all architectures, as one step unpacks them."""
+    if named:
+        return named
+    told = {format_ for archive in archives.values() if (format_ := _format_of(archive.url))}
+    if len(told) != 1 or not all(_format_of(archive.url) for archive in archives.values()):
+        raise PydanticCustomError(
+            "format",
+            "the addresses do not end in one of {known}, the same for all",
+            {"known": ", ".join(_SUFFIXES), "at": ("archive",), "remedy": 'add `format = "zip"`, or what it is'},
+        )
+    return told.pop()
+
+
+def _format_of(url: str) -> Format | None:
+    path = url.partition("?")[0]
+    return next((format_ for suffix, format_ in _SUFFIXES.items() if path.endswith(suffix)), None)

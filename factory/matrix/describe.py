@@ -6,7 +6,8 @@ import types
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from factory.matrix.problems import KeyPath
-from factory.matrix.schema import Matrix, Table
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Table
 
 
 def model_at(path: KeyPath) -> type[Table] | None:

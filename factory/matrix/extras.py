@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from factory.matrix.archives import archive_for
 from factory.matrix.images import Image
-from factory.matrix.schema import Architecture, Base, Extra, Matrix, Runtime, Variant, archive_for, meanings
+from factory.matrix.runtimes import Runtime, meanings
+from factory.matrix.schema import Matrix
+from factory.matrix.tables import Base, Extra
+from factory.matrix.words import Architecture, Variant
 
 
 def brought(matrix: Matrix, image: Image) -> list[tuple[str, Extra]]:

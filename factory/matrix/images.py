@@ -10,7 +10,9 @@ from functools import cached_property
 
 from factory.errors import UsageError, did_you_mean
 from factory.matrix.problems import KeyPath
-from factory.matrix.schema import Architecture, Matrix, Runtime, Status, Variant
+from factory.matrix.runtimes import Runtime
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Architecture, Status, Variant
 
 
 @dataclass(frozen=True)

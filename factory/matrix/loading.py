@@ -17,7 +17,8 @@ from factory.matrix.describe import model_at
 from factory.matrix.positions import line_of, positions
 from factory.matrix.problems import KeyPath, Problem
 from factory.matrix.rules import inconsistencies
-from factory.matrix.schema import SECTIONS, Matrix, Table
+from factory.matrix.schema import SECTIONS, Matrix
+from factory.matrix.words import Table
 
 Raw = Mapping[str, Any]
 

@@ -16,8 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from factory.errors import UsageError
 from factory.files import write_text
-from factory.matrix.archives import Artifact, of_extra, of_source
-from factory.matrix.schema import Architecture, Family, ImageSource, Matrix, Runtime, source_of
+from factory.matrix.downloads import Artifact, of_extra, of_source
+from factory.matrix.runtimes import Family, ImageSource, Runtime, source_of
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Architecture
 
 Digits = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64}|[0-9a-f]{128})$")]
 """A sha256, or where the matrix declares one, a sha512."""

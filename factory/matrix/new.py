@@ -14,7 +14,8 @@ from factory.files import write_text
 from factory.matrix.loading import parse, read_text, toml
 from factory.matrix.positions import positions
 from factory.matrix.problems import dotted
-from factory.matrix.schema import ArchiveSource, ImageSource, Matrix
+from factory.matrix.runtimes import ArchiveSource, ImageSource
+from factory.matrix.schema import Matrix
 from factory.registry.references import split_reference
 
 _NAME = re.compile(r"[a-z][a-z0-9]*([._-][a-z0-9]+)*")

@@ -7,23 +7,15 @@ from typing import Any
 
 from factory.build import bootstraps
 from factory.errors import did_you_mean
-from factory.matrix.archives import SOURCE, argument
+from factory.matrix.archives import Archive, archive_for
+from factory.matrix.downloads import SOURCE, argument
 from factory.matrix.extras import brought, lacking, of_family, with_needs
 from factory.matrix.images import Image, expand
 from factory.matrix.problems import KeyPath, Problem, dotted
-from factory.matrix.schema import (
-    Archive,
-    ArchiveSource,
-    Base,
-    Extra,
-    Family,
-    ImageSource,
-    Matrix,
-    Runtime,
-    Variant,
-    archive_for,
-    source_of,
-)
+from factory.matrix.runtimes import ArchiveSource, Family, ImageSource, Runtime, source_of
+from factory.matrix.schema import Matrix
+from factory.matrix.tables import Base, Extra
+from factory.matrix.words import Variant
 from factory.registry.references import is_within, split_reference
 
 

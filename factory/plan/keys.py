@@ -10,7 +10,8 @@ from typing import Any
 from factory.build import bootstraps
 from factory.matrix.images import Image
 from factory.matrix.lock import Lock
-from factory.matrix.schema import Variant, signatures_of
+from factory.matrix.schema import signatures_of
+from factory.matrix.words import Variant
 from factory.render.dockerfile import Renderer
 
 LABEL = "io.github.lambda-factory.inputs-key"

@@ -14,7 +14,7 @@ from typing import Any
 from factory.build.records import Record
 from factory.errors import UsageError
 from factory.matrix.images import Image
-from factory.matrix.schema import Architecture
+from factory.matrix.words import Architecture
 
 MOST_JOBS = 256
 """What GitHub takes in one job matrix ("Usage limits" of GitHub Actions)."""

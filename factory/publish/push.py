@@ -17,7 +17,7 @@ from factory.build.records import Record, document
 from factory.errors import FactoryError
 from factory.files import exclusive
 from factory.matrix.images import Image
-from factory.matrix.schema import Architecture
+from factory.matrix.words import Architecture
 from factory.publish.published import split_dated
 from factory.registry.client import (
     DOCKER_INDEX,

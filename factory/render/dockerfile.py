@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factory.errors import UsageError
-from factory.matrix.archives import Download, of_extra, of_source
+from factory.matrix.downloads import Download, of_extra, of_source
 from factory.matrix.extras import brought, of_family
 from factory.matrix.images import Image, expand
 from factory.matrix.lock import source_reference
-from factory.matrix.schema import Family, Matrix, Runtime, Variant, bootstrap_of, lang
+from factory.matrix.runtimes import Family, Runtime, bootstrap_of, lang
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Variant
 from factory.render.environment import environment
 
 if TYPE_CHECKING:

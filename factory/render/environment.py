@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 
 from factory.matrix.extras import brought
 from factory.matrix.images import Image
-from factory.matrix.schema import Matrix, Variant, lang, meanings
+from factory.matrix.runtimes import lang, meanings
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Variant
 
 LANG = {"PATH": "/var/lang/bin:$PATH", "LD_LIBRARY_PATH": "/var/lang/lib:$LD_LIBRARY_PATH"}
 """What leads to a language in /var/lang."""

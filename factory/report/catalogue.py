@@ -16,7 +16,8 @@ from factory.app.session import Session
 from factory.build.records import CheckResult, Record
 from factory.files import write_if_changed
 from factory.matrix.images import Image, status_on
-from factory.matrix.schema import Matrix, Variant
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Variant
 from factory.publish.published import Published, youngest_days
 from factory.render.dockerfile import TEMPLATES
 from factory.report.tables import megabytes

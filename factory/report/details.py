@@ -9,10 +9,11 @@ from typing import Any
 from factory.app.session import Session
 from factory.build import sizes
 from factory.build.records import Record
-from factory.matrix.archives import of_source
+from factory.matrix.downloads import of_source
 from factory.matrix.images import Image, status_on
 from factory.matrix.lock import source_reference
-from factory.matrix.schema import Matrix, Variant
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Variant
 from factory.plan.planner import Action, Item
 from factory.plan.shards import RUNNERS
 from factory.report.tables import megabytes, table

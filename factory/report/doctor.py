@@ -10,7 +10,7 @@ from functools import cache
 from factory.build import builders
 from factory.build.emulator import go
 from factory.errors import FactoryError, MachineError
-from factory.matrix.schema import Architecture
+from factory.matrix.words import Architecture
 from factory.process import call
 from factory.registry.client import Registry
 from factory.registry.references import Repository

@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 
 from factory.errors import FactoryError, Interrupted
 from factory.matrix.images import Image
-from factory.matrix.schema import Variant
+from factory.matrix.words import Variant
 
 
 class Step(StrEnum):

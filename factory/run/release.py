@@ -17,7 +17,7 @@ from factory.build.sizes import with_packages
 from factory.errors import ExitCode, FactoryError, Interrupted, MachineError, UsageError
 from factory.files import DiskError, exclusive, told
 from factory.matrix.images import Image, status_on
-from factory.matrix.schema import Status
+from factory.matrix.words import Status
 from factory.plan.keys import local_name
 from factory.plan.planner import current
 from factory.report.progress import Progress, State, choose

@@ -14,7 +14,8 @@ from typing import Any
 
 from factory.matrix.extras import programs
 from factory.matrix.images import Image
-from factory.matrix.schema import Matrix, Variant
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Variant
 from factory.registry.client import MANIFESTS
 from factory.smoke.container import Outcome, Runner
 from factory.smoke.functions import command_check, function_check, task_of

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from factory.files import exclusive
-from factory.matrix.schema import Architecture, Variant
+from factory.matrix.words import Architecture, Variant
 from factory.plan.keys import local_name
 from factory.smoke.container import LONG, Mounts, Outcome
 from factory.smoke.recipe import Command, Function, Invocation, compiler, hash_folder

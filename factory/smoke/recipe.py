@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 from factory.errors import UsageError
 from factory.matrix.extras import programs
 from factory.matrix.images import Image
-from factory.matrix.schema import Architecture, Matrix, Variant
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Architecture, Variant
 
 FOLDER = Path(__file__).parent.parent.parent / "smoke"
 

@@ -16,7 +16,8 @@ from factory.matrix.images import Image, architectures_of
 from factory.matrix.loading import MatrixError, read_text, toml
 from factory.matrix.positions import line_of, positions
 from factory.matrix.problems import Problem
-from factory.matrix.schema import Architecture, Matrix
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Architecture
 from factory.registry.references import host_name, mirrored, split_reference
 
 _KEYS = ("mirror", "runtimes")

@@ -12,7 +12,8 @@ import docker
 from factory.build.engine import EngineImage
 from factory.build.records import Record
 from factory.matrix.images import Image
-from factory.matrix.schema import Matrix, Variant
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Variant
 from factory.smoke.container import Mounts, Outcome, Runner
 from factory.smoke.recipe import FOLDER, Recipe
 

@@ -12,9 +12,10 @@ import requests
 from pydantic import ValidationError
 
 from factory.errors import UsageError
-from factory.matrix.archives import Artifact
+from factory.matrix.downloads import Artifact
 from factory.matrix.lock import Lock, Locked, StandIn, Unresolved, wanted_archives, wanted_images
-from factory.matrix.schema import Architecture, Matrix
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Architecture
 from factory.registry import http as web
 from factory.registry.client import Manifest, Registry, RegistryError, RegistryUnreachableError
 from factory.registry.references import (

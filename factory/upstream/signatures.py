@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factory.matrix.problems import Problem
-from factory.matrix.schema import Architecture, Matrix, Signatures, signatures_of
+from factory.matrix.schema import Matrix, Signatures, signatures_of
+from factory.matrix.words import Architecture
 from factory.registry.references import Repository
 from factory.trust.signing import Trusted
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from factory.build.records import Record
 from factory.matrix.images import Image, with_ancestors
 from factory.matrix.lock import Lock, StandIn, Unresolved
-from factory.matrix.schema import Variant
+from factory.matrix.words import Variant
 from factory.plan.planner import short
 from factory.publish.compare import Difference, package_differences
 

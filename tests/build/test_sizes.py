@@ -12,7 +12,8 @@ from factory.build.records import Layer, Record, Records
 from factory.build.sizes import of_extras, overhead, own_layers, with_packages
 from factory.matrix.extras import brought
 from factory.matrix.images import Image, expand
-from factory.matrix.schema import Matrix, Variant
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Variant
 from factory.render.dockerfile import Renderer
 from tests.support import image, inputs_of, names, record, small, toolchains
 

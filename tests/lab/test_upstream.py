@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from factory.matrix import lock
-from factory.matrix.schema import Architecture
+from factory.matrix.words import Architecture
 from factory.registry.client import Manifest, Registry
 from factory.registry.references import Repository
 from tests.lab import cosign

@@ -9,7 +9,7 @@ import pytest
 
 from factory.errors import UsageError
 from factory.matrix.images import Image, Selection, expand, select, status_on, with_ancestors
-from factory.matrix.schema import Architecture, Variant
+from factory.matrix.words import Architecture, Variant
 from tests.support import image, names, real, small
 
 IMAGES = expand(small())

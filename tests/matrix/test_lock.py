@@ -20,7 +20,7 @@ from factory.matrix.lock import (
     wanted_images,
     write,
 )
-from factory.matrix.schema import Architecture
+from factory.matrix.words import Architecture
 from tests.support import ROOT, digest, full_lock, real, small, small_with
 
 X86, ARM = Architecture.X86_64, Architecture.ARM64

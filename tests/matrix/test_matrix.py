@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from factory.errors import did_you_mean
 from factory.matrix.problems import Problem, dotted
-from factory.matrix.schema import Architecture, Lifecycle, Status
+from factory.matrix.runtimes import Lifecycle
+from factory.matrix.words import Architecture, Status
 from factory.report.tables import megabytes, table
 from tests.support import small
 

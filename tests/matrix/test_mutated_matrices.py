@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 
 from factory.build.contexts import Contexts
 from factory.errors import UsageError
+from factory.matrix.archives import Archive
 from factory.matrix.images import expand
 from factory.matrix.loading import MatrixError, parse
 from factory.matrix.lock import Lock, wanted_archives
-from factory.matrix.schema import Archive, ArchiveSource, Base, Extra, Family, Runtime, Signatures
+from factory.matrix.runtimes import ArchiveSource, Family, Runtime
+from factory.matrix.schema import Signatures
+from factory.matrix.tables import Base, Extra
 from factory.plan.keys import InputsOf
 from factory.render.bake import bake_file
 from factory.render.dockerfile import Renderer

@@ -11,7 +11,8 @@ import tomli
 from jsonschema import Draft202012Validator
 
 from factory.matrix.loading import MatrixError, parse
-from factory.matrix.schema import Matrix, Table
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Table
 from tests.support import REAL, SMALL, small_text
 
 _VALIDATOR = Draft202012Validator(Matrix.model_json_schema())

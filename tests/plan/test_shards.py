@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from factory.errors import UsageError
 from factory.matrix.images import Image, expand
-from factory.matrix.schema import Architecture, Variant
+from factory.matrix.words import Architecture, Variant
 from factory.plan.shards import MOST_JOBS, RUNNERS, Part, Wave, job_matrix, seconds_of, share
 from tests.support import inputs_of, passed, real, record, small
 

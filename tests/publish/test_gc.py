@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from factory.matrix.schema import Architecture
+from factory.matrix.words import Architecture
 from factory.publish.gc import Collector, Garbage
 from factory.publish.push import index
 from factory.registry.client import Manifest, Registry, RegistryError

@@ -15,7 +15,7 @@ from factory.build.engine import Engine, EngineError
 from factory.build.records import RECORD_TYPE, TESTS_ANNOTATION, Record
 from factory.build.records import TestResult as SmokeResult
 from factory.matrix.images import Image
-from factory.matrix.schema import Architecture
+from factory.matrix.words import Architecture
 from factory.publish import push as push_module
 from factory.publish.push import NotTestedError, Publisher, index
 from factory.registry.client import (

@@ -13,7 +13,8 @@ import pytest
 
 from factory.matrix.images import Image, expand
 from factory.matrix.loading import parse
-from factory.matrix.schema import Matrix, Variant
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Variant
 from factory.render.dockerfile import Renderer
 from tests.dockerfiles import config
 from tests.fidelity import DEVIATIONS, FACTS, RUNTIMES, declared, differences

@@ -8,7 +8,7 @@ import pytest
 
 from factory.errors import UsageError
 from factory.matrix.loading import MatrixError
-from factory.matrix.schema import Architecture
+from factory.matrix.words import Architecture
 from factory.smoke.skips import Coverage, read
 from tests.support import ROOT, image, real, small
 from tools.lab.coverage_page import page

@@ -10,7 +10,7 @@ import pytest
 from factory.errors import UsageError
 from factory.matrix.extras import programs
 from factory.matrix.images import expand
-from factory.matrix.schema import Variant
+from factory.matrix.words import Variant
 from factory.smoke import recipe as recipes
 from factory.smoke import specimen as subjects
 from factory.smoke.functions import function_check

@@ -10,7 +10,8 @@ import pytest
 
 from factory.errors import UsageError
 from factory.matrix.lock import Lock, Locked
-from factory.matrix.schema import Architecture, Matrix
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Architecture
 from factory.registry.client import OCI_INDEX, OCI_MANIFEST, Registry, RegistryError, RegistryUnreachableError
 from factory.upstream.resolve import Resolver
 from tests.fake_registry import Answer, FakeRegistry

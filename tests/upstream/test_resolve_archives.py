@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from factory.errors import UsageError
 from factory.matrix.loading import parse
 from factory.matrix.lock import Lock, Locked, StandIn, Unresolved
-from factory.matrix.schema import Architecture
+from factory.matrix.words import Architecture
 from factory.registry import http as web
 from factory.registry.client import Registry
 from factory.upstream.resolve import Resolver

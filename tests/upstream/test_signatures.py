@@ -13,7 +13,8 @@ from factory.build.records import Records
 from factory.cli.main import main
 from factory.matrix import lock
 from factory.matrix.lock import Lock, Locked
-from factory.matrix.schema import Architecture, signatures_of
+from factory.matrix.schema import signatures_of
+from factory.matrix.words import Architecture
 from factory.plan.planner import Action, World, plan
 from factory.process import Processes
 from factory.render.dockerfile import Renderer

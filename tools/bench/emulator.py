@@ -26,7 +26,7 @@ from statistics import median
 from typing import IO
 
 from factory.build.emulator import compile_all, go
-from factory.matrix.schema import Architecture
+from factory.matrix.words import Architecture
 from tools.bench.clock import row, wall
 
 _ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))

@@ -9,7 +9,8 @@ from pathlib import Path
 from factory.files import write_if_changed
 from factory.matrix.images import Image, expand
 from factory.matrix.loading import load
-from factory.matrix.schema import Architecture, Matrix, Variant
+from factory.matrix.schema import Matrix
+from factory.matrix.words import Architecture, Variant
 from factory.smoke.skips import Coverage, read
 
 _COLUMNS = [(variant, architecture) for variant in Variant for architecture in Architecture]
