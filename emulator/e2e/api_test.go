@@ -28,6 +28,7 @@ func TestAPIRefusesWithAWSDocuments(t *testing.T) {
 		kind, message      string
 	}{
 		"bad JSON":  {"POST", invokePath, `{"a":`, nil, 400, "InvalidRequestContentException", "Could not parse request body into json"},
+		"bad UTF-8": {"POST", invokePath, "\"\x87\"", nil, 400, "InvalidRequestContentException", "Could not parse request body into json"},
 		"too large": {"POST", invokePath, large, nil, 413, "RequestTooLargeException", "Request must be smaller than 6291456 bytes for the InvokeFunction operation"},
 		"too large, asynchronous": {"POST", invokePath, large[:2<<20], []string{"X-Amz-Invocation-Type", "Event"}, 413,
 			"RequestTooLargeException", "smaller than 1048576 bytes"},
@@ -35,8 +36,10 @@ func TestAPIRefusesWithAWSDocuments(t *testing.T) {
 		"unknown method": {"GET", invokePath, ``, nil, 405, "MethodNotAllowedException", ""},
 		"unknown type":   {"POST", invokePath, `{}`, []string{"X-Amz-Invocation-Type", "Later"}, 400, "ValidationException", "Later"},
 		"client context": {"POST", invokePath, `{}`, []string{"X-Amz-Client-Context", "%%%"}, 400, "InvalidRequestContentException", "Client context"},
-		"function name":  {"POST", "/2015-03-31/functions/a%20b/invocations", `{}`, nil, 400, "ValidationException", "functionName"},
-		"qualifier":      {"POST", invokePath + "?Qualifier=a%20b", `{}`, nil, 400, "ValidationException", "qualifier"},
+		"client context in bad UTF-8": {"POST", invokePath, `{}`, []string{"X-Amz-Client-Context", "eyJhIjoi/yJ9"}, 400,
+			"InvalidRequestContentException", "Client context"},
+		"function name": {"POST", "/2015-03-31/functions/a%20b/invocations", `{}`, nil, 400, "ValidationException", "functionName"},
+		"qualifier":     {"POST", invokePath + "?Qualifier=a%20b", `{}`, nil, 400, "ValidationException", "qualifier"},
 		"two qualifiers": {"POST", "/2015-03-31/functions/test:1/invocations?Qualifier=2", `{}`, nil, 400,
 			"InvalidParameterValueException", "The derived qualifier from the function name does not match the specified qualifier."},
 		"runtime's paths": {"GET", "/2018-06-01/runtime/invocation/next", ``, nil, 404, "UnknownOperationException", ""},
@@ -231,6 +234,7 @@ func TestBadTrafficIsSurvived(t *testing.T) {
 		"garbage":        {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "HTTP/1.1 400"},
 		"huge header":    {"POST / HTTP/1.1\r\nX: " + strings.Repeat("x", 1<<20), "HTTP/1.1 431"},
 		"many headers":   {"POST / HTTP/1.1\r\n" + strings.Repeat("X: y\r\n", 1<<18), "HTTP/1.1 4"},
+		"no host":        {"POST " + invokePath + " HTTP/1.1\r\n\r\n", "HTTP/1.1 400"},
 		"two lengths":    {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", "HTTP/1.1 400"},
 		"bad chunk":      {"POST " + invokePath + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 400"},
 		"half a request": {"POST " + invokePath + " HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", ""},

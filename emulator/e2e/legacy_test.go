@@ -2,10 +2,8 @@ package e2e
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"io"
 	"net/http"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,60 +12,6 @@ import (
 
 	"lambda-factory/emulator/internal/testbed"
 )
-
-// goEnv makes the emulator one of the go1.x runtime.
-func goEnv(t *testing.T) []string {
-	t.Helper()
-	return []string{"AWS_EXECUTION_ENV=AWS_Lambda_go1.x", "_HANDLER=" + testbed.GoFunction,
-		"LAMBDA_TASK_ROOT=" + filepath.Dir(testbed.Program(t, testbed.GoFunction))}
-}
-
-func TestGo1xFunctionIsCalledByRPC(t *testing.T) {
-	t.Parallel()
-	e := testbed.Serve(t, testbed.Options{Env: goEnv(t)})
-	for want := range 3 {
-		a := e.Invoke(`{"a":1}`)
-		var r struct {
-			Count   int
-			ID      string
-			Seconds int64
-			Event   json.RawMessage
-		}
-		if err := json.Unmarshal([]byte(a.Body), &r); err != nil {
-			t.Fatalf("%v in %q", err, a.Body)
-		}
-		expect(t, "count", r.Count, want+1)
-		expect(t, "id", r.ID, a.Header.Get("X-Amzn-Requestid"))
-		expect(t, "event", string(r.Event), `{"a":1}`)
-		expect(t, "deadline ahead", r.Seconds > time.Now().Unix(), true)
-	}
-	e.Until("it is logged", func() bool { return strings.Contains(e.Stderr.String(), "in the function\n") })
-}
-
-func TestGo1xErrorsAreAnswered(t *testing.T) {
-	t.Parallel()
-	e := testbed.Serve(t, testbed.Options{Env: goEnv(t)})
-	for _, c := range []struct{ event, body string }{
-		{`"error"`, `{"errorMessage":"no","errorType":"errorString"}`},
-		{`"panic"`, `{"errorMessage":"oh no","errorType":"errorString","stackTrace":[{"path":"main.go","line":7,"label":"main"}]}`},
-	} {
-		a := e.Invoke(c.event)
-		expect(t, "error", a.Header.Get("X-Amz-Function-Error"), "Unhandled")
-		expect(t, "body", a.Body, c.body)
-	}
-	kind, _ := failure(t, e.Invoke(`"exit"`).Body)
-	expect(t, "type", kind, "Runtime.ExitError")
-	expectContains(t, "a new process", e.Invoke(`{}`).Body, `"count":1`)
-}
-
-func TestGo1xFunctionMaySpeakTheRuntimeAPI(t *testing.T) {
-	t.Parallel()
-	root := filepath.Dir(testbed.Program(t, "bootstrap"))
-	stdout, _, code := testbed.Run(t, testbed.Options{Env: []string{
-		"AWS_EXECUTION_ENV=AWS_Lambda_go1.x", "_HANDLER=bootstrap", "LAMBDA_TASK_ROOT=" + root}})
-	expect(t, "exit code", code, 0)
-	expect(t, "count", parse(t, lastLine(stdout)).Count, 1)
-}
 
 // parent is a runtime that has started the emulator itself, as docker-lambda's
 // mocks of the older runtimes do.

@@ -81,6 +81,13 @@ var runtimes = map[string]runtime{
 		bootstrap: func(t *testing.T) string { return installed(t, "aws-lambda-go") },
 		handler:   "handler", streaming: "handler", wide: true,
 	},
+	"aws-lambda-go by RPC": {
+		bootstrap: func(t *testing.T) string {
+			directory, name := filepath.Split(installed(t, "aws-lambda-go"))
+			return script(t, fmt.Sprintf("LAMBDA_TASK_ROOT=%q _HANDLER=%q exec %q", directory, name, testbed.Go1Bootstrap(t)))
+		},
+		handler: "handler",
+	},
 	"lambda_runtime": {
 		bootstrap: func(t *testing.T) string { return installed(t, "lambda_runtime") },
 		handler:   "handler", streaming: "handler", wide: true,

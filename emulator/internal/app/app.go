@@ -146,7 +146,6 @@ func spec(c *config.Config, children *supervisor.Supervisor, output *logs.Output
 		Args:             c.BootstrapArgs,
 		Environ:          c.RuntimeEnviron,
 		Door:             door,
-		GoRPC:            c.GoRPC,
 		Extensions:       c.Extensions,
 		ExtensionEnviron: c.ExtensionEnviron,
 		Function: extensions.Function{

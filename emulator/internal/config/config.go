@@ -11,7 +11,6 @@ import (
 	"math"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +40,6 @@ type Config struct {
 
 	StayOpen       bool
 	NoBootstrap    bool     // the runtime is not started here
-	GoRPC          bool     // the function may speak the protocol of go1.x
 	Watch          []string // directories whose changes reload the function
 	APIAddress     string
 	RuntimeAddress []string // where the first runtime finds its API: the first that is free
@@ -88,7 +86,7 @@ func Load(args []string, env Environ) (*Config, error) {
 	positional = append(positional, "", "")
 	c.Handler = cmp.Or(positional[0], env["AWS_LAMBDA_FUNCTION_HANDLER"], env["_HANDLER"], "handler")
 	c.event(positional[1])
-	c.legacy()
+	c.NoBootstrap = c.env.On("DOCKER_LAMBDA_NO_BOOTSTRAP")
 	if err := c.server(); err != nil {
 		return nil, err
 	}
@@ -135,17 +133,6 @@ func (c *Config) function() {
 	c.Cognito = c.env["AWS_LAMBDA_COGNITO_IDENTITY"]
 }
 
-// legacy reads what only runtimes older than the Runtime API need.
-func (c *Config) legacy() {
-	c.NoBootstrap = c.env.On("DOCKER_LAMBDA_NO_BOOTSTRAP")
-	if c.env["AWS_EXECUTION_ENV"] == "AWS_Lambda_go1.x" { // the handler names the program
-		c.GoRPC = true
-		c.Bootstraps = append([]string{filepath.Join(c.taskRoot(), c.Handler)}, c.Bootstraps...)
-	}
-}
-
-func (c *Config) taskRoot() string { return cmp.Or(c.env["LAMBDA_TASK_ROOT"], "/var/task") }
-
 func (c *Config) limits(memory int) (err error) {
 	if c.MemorySize, err = c.env.count("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory, math.MaxInt32); err != nil {
 		return err
@@ -160,7 +147,7 @@ func (c *Config) limits(memory int) (err error) {
 func (c *Config) server() error {
 	c.StayOpen = c.env.On("DOCKER_LAMBDA_STAY_OPEN")
 	if c.env.On("DOCKER_LAMBDA_WATCH") {
-		c.Watch = []string{c.taskRoot(), "/opt"}
+		c.Watch = []string{cmp.Or(c.env["LAMBDA_TASK_ROOT"], "/var/task"), "/opt"}
 	}
 	c.Debug = c.env.On("DOCKER_LAMBDA_DEBUG")
 	api, err := c.env.port("DOCKER_LAMBDA_API_PORT")

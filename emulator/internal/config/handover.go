@@ -19,7 +19,6 @@ func Handover(args []string, env Environ) (path string, argv, environment []stri
 	} else {
 		c.Handler = env["_HANDLER"]
 	}
-	c.legacy()
 	if path, err = c.Bootstrap(); err != nil {
 		return "", nil, nil, err
 	}

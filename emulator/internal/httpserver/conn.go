@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -34,16 +34,19 @@ type conn struct {
 	socket net.Conn
 	input  input
 	reader *bufio.Reader
+	last   string // the method of the last request
 	out    []byte
 	idle   atomic.Bool // it waits for a request
 	header http.Header // of responses, used again and again
 }
 
-// input is the socket with a budget for the head of a request.
+// input is the socket with a budget for the head of a request, which it copies.
 type input struct {
-	socket net.Conn
-	budget int // bytes that may be read; negative: no bound
-	err    error
+	socket  net.Conn
+	budget  int // bytes that may be read; negative: no bound
+	err     error
+	copying bool
+	head    []byte
 }
 
 func (i *input) Read(p []byte) (int, error) {
@@ -57,6 +60,9 @@ func (i *input) Read(p []byte) (int, error) {
 	n, err := i.socket.Read(p)
 	if i.budget > 0 {
 		i.budget -= n
+	}
+	if i.copying {
+		i.head = append(i.head, p[:n]...)
 	}
 	i.err = err
 	return n, err
@@ -87,7 +93,7 @@ func (c *conn) serve() {
 func (c *conn) read() (*http.Request, error) {
 	c.input.budget = -1
 	c.deadline(c.server.limits.Idle)
-	if _, err := c.reader.Peek(1); err != nil {
+	if !c.await() {
 		return nil, errNoRequest
 	}
 	c.idle.Store(false)
@@ -95,13 +101,42 @@ func (c *conn) read() (*http.Request, error) {
 	if n := c.server.limits.HeaderBytes; n > 0 {
 		c.input.budget = n
 	}
-	request, err := http.ReadRequest(c.reader)
+	request, head, err := c.parse()
 	c.input.budget = -1
 	c.deadline(0)
-	if err == nil && !request.ProtoAtLeast(1, 0) {
-		err = errors.New("not HTTP/1")
+	switch err {
+	case nil:
+	case io.EOF: // an end within the head would be an unexpected one
+		return nil, errNoRequest
+	default:
+		return nil, err
 	}
-	return request, err
+	c.last = request.Method
+	return request, check(request, head)
+}
+
+// await waits for the beginning of a request. Clients of old end the body of a
+// POST with an empty line. (RFC 9112, 2.2)
+func (c *conn) await() bool {
+	enough := 1
+	if c.last != "" { // as net/http: less than this is nothing to answer
+		enough = 4
+	}
+	begin, err := c.reader.Peek(enough)
+	if err == nil && c.last == http.MethodPost {
+		_, _ = c.reader.Discard(len(begin) - len(bytes.TrimLeft(begin, "\r\n")))
+	}
+	return err == nil
+}
+
+// parse reads the head of a request, and gives it as it came too.
+func (c *conn) parse() (*http.Request, []byte, error) {
+	ahead, _ := c.reader.Peek(c.reader.Buffered())
+	c.input.head = append(c.input.head[:0], ahead...)
+	c.input.copying = true
+	request, err := http.ReadRequest(c.reader)
+	c.input.copying = false
+	return request, c.input.head[:len(c.input.head)-c.reader.Buffered()], err
 }
 
 func (c *conn) deadline(limit time.Duration) {
@@ -115,17 +150,20 @@ func (c *conn) deadline(limit time.Duration) {
 
 // refuse answers a request that could not be read.
 func (c *conn) refuse(err error) {
-	status := "400 Bad Request"
+	status := refused(http.StatusBadRequest)
 	var timeout net.Error
 	switch {
 	case errors.Is(err, errNoRequest):
 		return
 	case errors.Is(err, errHeaderTooLarge):
-		status = "431 Request Header Fields Too Large"
+		status = http.StatusRequestHeaderFieldsTooLarge
 	case errors.As(err, &timeout) && timeout.Timeout():
-		status = "408 Request Timeout"
+		status = http.StatusRequestTimeout
+	case isUnknownEncoding(err):
+		status = http.StatusNotImplemented
+	case errors.As(err, &status):
 	}
-	_, _ = io.WriteString(c.socket, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	_, _ = fmt.Fprintf(c.socket, "HTTP/1.1 %d %v\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", int(status), status)
 	c.linger()
 }
 
@@ -152,12 +190,13 @@ func (c *conn) handle(request *http.Request) (again bool) {
 		}
 	}()
 	clear(c.header)
-	w := &response{conn: c, head: request.Method == http.MethodHead, old: !request.ProtoAtLeast(1, 1), close: request.Close}
+	w := &response{conn: c, head: request.Method == http.MethodHead, old: !request.ProtoAtLeast(1, 1)}
+	w.close = request.Close || request.Method == http.MethodConnect // what follows that one is not HTTP
 	body := &body{ReadCloser: request.Body, conn: c}
 	if request.Body == http.NoBody {
 		body.ended.Store(true)
 	} else {
-		body.expected = strings.EqualFold(request.Header.Get("Expect"), "100-continue")
+		body.expected = request.ProtoAtLeast(1, 1) && expectsContinue(request)
 		request.Body = body
 	}
 	if request.Trailer == nil {

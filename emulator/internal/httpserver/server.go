@@ -1,7 +1,8 @@
 // Package httpserver serves http.Handlers over HTTP/1. It reads requests with
-// net/http's parser and leaves out what an emulator on the loopback has no use
-// for (TLS, HTTP/2, a reader in the background of every request), which makes an
-// invocation cheaper and the binary a quarter smaller than http.Server does.
+// net/http's parser, refuses what http.Server refuses, and leaves out what an
+// emulator on the loopback has no use for (TLS, HTTP/2, a reader in the background
+// of every request), which makes an invocation cheaper and the binary a quarter
+// smaller than http.Server does.
 package httpserver
 
 import (

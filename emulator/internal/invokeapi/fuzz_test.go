@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"testing"
 
-	"lambda-factory/emulator/internal/jsontext"
+	"lambda-factory/emulator/internal/jsonvalid"
 	"lambda-factory/emulator/internal/lambda"
 )
 
@@ -40,6 +40,7 @@ func FuzzInvokeAPI(f *testing.F) {
 	f.Add("POST", path, "Qualifier=live", "RequestResponse", "e30=", []byte(``))
 	f.Add("POST", path, "", "Event", "", []byte(`[]`))
 	f.Add("POST", path, "", "DryRun", "%", []byte(`{`))
+	f.Add("POST", path, "", "", "eyJhIjoi/yJ9", []byte("\"\xff\""))
 	f.Add("POST", "/2021-11-15/functions/a:b/response-streaming-invocations", "", "", "", []byte(`"x"`))
 	f.Add("POST", "/2014-11-13/functions/test/invoke-async", "", "", "", []byte(`null`))
 	f.Add("OPTIONS", "/", "", "", "", []byte(nil))
@@ -62,7 +63,7 @@ func FuzzInvokeAPI(f *testing.F) {
 			if w.Code < 400 || json.Unmarshal(w.Body.Bytes(), &document) != nil || document.Message == "" {
 				t.Fatalf("refused with %d %q", w.Code, w.Body)
 			}
-		case w.Header().Get("X-Amz-Executed-Version") != "" && len(body) > 0 && !jsontext.Valid(body):
+		case w.Header().Get("X-Amz-Executed-Version") != "" && len(body) > 0 && !jsonvalid.Valid(body):
 			t.Fatalf("the function got %q", body)
 		}
 	})

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"lambda-factory/emulator/internal/fleet"
-	"lambda-factory/emulator/internal/jsontext"
+	"lambda-factory/emulator/internal/jsonvalid"
 	"lambda-factory/emulator/internal/lambda"
 )
 
@@ -121,7 +121,7 @@ func (h *Handler) invocation(w http.ResponseWriter, r *http.Request, name string
 	}
 	if encoded := r.Header.Get("X-Amz-Client-Context"); encoded != "" {
 		decoded, err := base64.StdEncoding.DecodeString(encoded)
-		if err != nil || !jsontext.Valid(decoded) {
+		if err != nil || !jsonvalid.Valid(decoded) {
 			return nil, invalidContent("Client context must be a valid Base64-encoded JSON object.")
 		}
 		inv.ClientContext = string(decoded)
@@ -145,7 +145,7 @@ func readEvent(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *pr
 		return nil, invalidContent("Could not read the request body: %v", err)
 	case len(body) == 0:
 		return []byte("{}"), nil
-	case !jsontext.Valid(body):
+	case !jsonvalid.Valid(body):
 		return nil, invalidContent("Could not parse request body into json")
 	}
 	return body, nil

@@ -91,7 +91,7 @@ func (s *Session) next(w http.ResponseWriter, r *http.Request) {
 	if c, ok := w.(interface{ Alive() bool }); ok {
 		alive = c.Alive
 	}
-	switch call, err := s.Next(r.Context(), alive); err {
+	switch call, err := s.fetch(r.Context(), alive); err {
 	case nil:
 		sendEvent(w, call)
 	case errGone:

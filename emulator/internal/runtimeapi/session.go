@@ -100,9 +100,9 @@ func (s *Session) End() { close(s.ended) }
 // Began is closed when the runtime has asked for its first event.
 func (s *Session) Began() <-chan struct{} { return s.began }
 
-// Next waits for an event. The runtime may wait for hours, and it may go away
+// fetch waits for an event. The runtime may wait for hours, and it may go away
 // while it waits: who is not alive is given none.
-func (s *Session) Next(ctx context.Context, alive func() bool) (*Call, error) {
+func (s *Session) fetch(ctx context.Context, alive func() bool) (*Call, error) {
 	call, err := s.begin()
 	if call != nil || err != nil {
 		return call, err
@@ -149,13 +149,6 @@ func (s *Session) await(ctx context.Context) (*Call, error) {
 	default:
 	}
 	return nil, errGone
-}
-
-// Finish answers a call of a runtime that does not speak HTTP.
-func (s *Session) Finish(c *Call, result lambda.Result) {
-	if claimed, err := s.claim(c.Invocation.ID, "InvocationResponse"); err == nil {
-		claimed.answer <- result
-	}
 }
 
 // begin notes that the runtime has come for an event. It returns the call that

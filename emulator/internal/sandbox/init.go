@@ -86,22 +86,11 @@ func (s *Sandbox) spawn(path string) bool {
 }
 
 func (s *Sandbox) exec(path string) error {
-	environment, port := s.spec.Environ(s.server.address()), ""
-	if s.spec.GoRPC {
-		var err error
-		if port, err = freePort(); err != nil {
-			return err
-		}
-		environment = append(environment, "_LAMBDA_SERVER_PORT="+port)
-	}
-	child, pump, err := s.start(path, s.spec.Args, environment, s.journal)
+	child, pump, err := s.start(path, s.spec.Args, s.spec.Environ(s.server.address()), s.journal)
 	if err != nil {
 		return err
 	}
 	s.pump, s.process, s.memory = pump, child, report.NewMemory(child.PID)
-	if s.spec.GoRPC {
-		s.rpc = startBridge(port, s.session, child)
-	}
 	return nil
 }
 

@@ -36,8 +36,6 @@ type Spec struct {
 	// Door, if set, is where a runtime finds its API that is not a child of the
 	// emulator; nothing is started then.
 	Door *Door
-	// GoRPC offers the protocol of the go1.x runtime beside the Runtime API.
-	GoRPC bool
 
 	Extensions       string // the directory of the external ones
 	ExtensionEnviron func(runtimeAPI string) []string
@@ -69,7 +67,6 @@ type Sandbox struct {
 	pump        *logs.Pump
 	process     process // nil if it did not come to that
 	memory      *report.Memory
-	rpc         *bridge // nil unless Spec.GoRPC
 	initTook    time.Duration
 	initOutcome initOutcome
 	initialised chan struct{}

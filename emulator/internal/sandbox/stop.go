@@ -31,7 +31,6 @@ func (s *Sandbox) Stop() {
 		s.shutdown()
 		s.session.End()
 		s.registry.End()
-		s.rpc.stop()
 		s.bus.Close()
 		s.server.close()
 		s.team.close()

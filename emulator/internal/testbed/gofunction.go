@@ -1,10 +1,14 @@
 package testbed
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/rpc"
 	"os"
+	"os/signal"
+	"syscall"
+	"time"
 )
 
 // GoFunction is the name of the program that is a function as go1.x had them.
@@ -12,6 +16,14 @@ const GoFunction = "gofunction"
 
 // gofunctionMain is that part, with net/rpc as in aws-lambda-go.
 func gofunctionMain() {
+	sleep(os.Getenv("TEST_SLOW_START"))
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	go func() {
+		<-signals
+		fmt.Println("the function is told to end")
+		os.Exit(0)
+	}()
 	listener, err := net.Listen("tcp", "localhost:"+os.Getenv("_LAMBDA_SERVER_PORT"))
 	if err != nil {
 		os.Exit(96)
@@ -34,6 +46,7 @@ type (
 		XAmznTraceId       string
 		Deadline           InvokeTimestamp
 		InvokedFunctionArn string
+		CognitoIdentityId  string
 		ClientContext      []byte
 	}
 	InvokeTimestamp struct{ Seconds, Nanos int64 }
@@ -59,6 +72,17 @@ func (f *function) Invoke(request *InvokeRequest, response *InvokeResponse) erro
 	f.count++
 	fmt.Println("in the function")
 	switch string(request.Payload) {
+	case `"context"`:
+		response.Payload = fmt.Appendf(nil, `{"arn":%q,"trace":%q,"identity":%q,"client":%s}`,
+			request.InvokedFunctionArn, request.XAmznTraceId, request.CognitoIdentityId, request.ClientContext)
+	case `"refuse"`:
+		return errors.New("refused")
+	case `"last"`:
+		response.Payload = []byte(`"the last"`)
+		go func() {
+			time.Sleep(20 * time.Millisecond)
+			os.Exit(0)
+		}()
 	case `"panic"`:
 		response.Error = &InvokeError{Message: "oh no", Type: "errorString", ShouldExit: true,
 			StackTrace: []*InvokeFrame{{Path: "main.go", Line: 7, Label: "main"}}}

@@ -28,7 +28,9 @@ func Main(m *testing.M) {
 	case "bootstrap":
 		runtimeMain()
 	default:
-		os.Exit(m.Run())
+		code := m.Run()
+		removeBuilt()
+		os.Exit(code)
 	}
 }
 

@@ -1,0 +1,3 @@
+module lambda-factory/bootstraps/go1
+
+go 1.25
