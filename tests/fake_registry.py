@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from factory.registry.client import OCI_INDEX, OCI_MANIFEST, Manifest
+from factory.registry.manifests import OCI_INDEX, OCI_MANIFEST, Manifest
 from factory.registry.references import Repository
 
 _TOKEN = "secret-token"
@@ -39,6 +39,10 @@ class FakeRegistry:
         self.challenge: str | None = None
         self.token_status = 200
         self.keeps_referrers = False
+        self.referrers_page = 1000
+        self.elsewhere = ""
+        """Where uploads and blobs are, when that is another host: `http://127.0.0.1:5001`."""
+        self.authorizations: list[str] = []
         self.digest_header = ""
         self.deletes = True
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -115,6 +119,7 @@ class FakeRegistry:
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
         self.requests.append(f"{method} {target}")
+        self.authorizations.append(headers.get("Authorization", ""))
         path = urlsplit(target)
         if path.path == "/token":
             scope = parse_qs(path.query).get("scope", [""])[0]
@@ -127,10 +132,12 @@ class FakeRegistry:
         if match := re.fullmatch(r"/v2/(.+)/tags/list", path.path):
             return self._tag_page(match[1], query)
         if match := re.fullmatch(r"/v2/(.+)/referrers/([^/]+)", path.path):
-            return self._referrers(match[1], match[2])
+            return self._referrers(match[1], match[2], int(query.get("from", ["0"])[0]))
         if match := re.fullmatch(r"/v2/(.+)/blobs/uploads/(\d*)", path.path):
             return self._upload(method, match[1], query, body)
         if match := re.fullmatch(r"/v2/(.+)/blobs/([^/]+)", path.path):
+            if self.elsewhere and method == "GET":
+                return Answer(307, {"Location": f"{self.elsewhere}{target}"})
             return Answer(200, body=self.blobs[match[2]]) if match[2] in self.blobs else Answer(404)
         if match := re.fullmatch(r"/v2/(.+)/manifests/([^/]+)", path.path):
             return self._manifest(method, match[1], match[2], headers, body)
@@ -158,22 +165,24 @@ class FakeRegistry:
         link = {"Link": f'</v2/{name}/tags/list?n=2&last={rest[1]}>; rel="next"'} if len(rest) > 2 else {}
         return Answer(200, link, json.dumps({"name": name, "tags": rest[:2]}).encode())
 
-    def _referrers(self, name: str, digest: str) -> Answer:
+    def _referrers(self, name: str, digest: str, start: int) -> Answer:
         if not self.keeps_referrers:
             return Answer(404)
         if all(repository != name for repository, _ in self.manifests):
             return Answer(404, body=b'{"errors": [{"code": "NAME_UNKNOWN"}]}')
         entries = [
-            {"digest": key, "artifactType": found["artifactType"], "annotations": found["annotations"]}
+            {"digest": key, "artifactType": found["artifactType"], "annotations": found.get("annotations", {})}
             for (repository, key), manifest in self.manifests.items()
             if repository == name and (found := manifest.json()).get("subject", {}).get("digest") == digest
         ]
-        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
-        return Answer(200, {"Content-Type": OCI_INDEX}, json.dumps(index).encode())
+        end = start + self.referrers_page
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries[start:end]}
+        more = {"Link": f'</v2/{name}/referrers/{digest}?from={end}>; rel="next"'} if entries[end:] else {}
+        return Answer(200, {"Content-Type": OCI_INDEX, **more}, json.dumps(index).encode())
 
     def _upload(self, method: str, name: str, query: Mapping[str, list[str]], body: bytes) -> Answer:
         if method == "POST":
-            return Answer(202, {"Location": f"/v2/{name}/blobs/uploads/1?state=x"})
+            return Answer(202, {"Location": f"{self.elsewhere}/v2/{name}/blobs/uploads/1?state=x"})
         digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
         if query.get("digest") != [digest] or query.get("state") != ["x"]:
             return Answer(400)

@@ -10,12 +10,12 @@ from typing import IO, Any
 
 from factory.build.records import RECORD_TYPE, parse
 from factory.publish.published import Reader
-from factory.registry.client import Manifest, Registry, RegistryError
+from factory.registry.client import Registry
+from factory.registry.errors import RegistryError
+from factory.registry.manifests import Manifest
 from factory.registry.references import Repository
-from factory.report.tables import megabytes, table
 
 _CHUNK = 1 << 20
-_MOST_FILES = 50  # lines of files that are shown; a runtime's update changes thousands
 _WHITEOUT = ".wh."
 
 
@@ -30,7 +30,6 @@ class Content:
 
     @property
     def size(self) -> int:
-        """Bytes to pull."""
         return sum(layer["size"] for layer in self.layers)
 
 
@@ -60,7 +59,7 @@ def content(reader: Reader, reference: str) -> Content:
     return Content(reference, tuple(manifest.json().get("layers", ())), environment, _packages(reader, manifest))
 
 
-def differences(registry: Registry, repository: Repository, old: Content, new: Content) -> list[tuple[str, Difference]]:
+def compare(registry: Registry, repository: Repository, old: Content, new: Content) -> list[tuple[str, Difference]]:
     """All that differs, each with the section it belongs to.
 
     Files are compared in the layers that the two do not share, so a file counts as gone where the old image's own
@@ -68,7 +67,7 @@ def differences(registry: Registry, repository: Repository, old: Content, new: C
     """
     found: list[tuple[str, Difference]] = []
     if old.size != new.size:
-        found.append(("size", Difference("to pull", megabytes(old.size), megabytes(new.size))))
+        found.append(("size", Difference("bytes to pull", f"{old.size:,}", f"{new.size:,}")))
     found += [("environment", each) for each in _of_mappings(old.environment, new.environment)]
     if old.packages is not None and new.packages is not None:
         found += [("packages", each) for each in package_differences(old.packages, new.packages)]
@@ -80,17 +79,6 @@ def differences(registry: Registry, repository: Repository, old: Content, new: C
 def package_differences(old: Iterable[str], new: Iterable[str]) -> list[Difference]:
     """By package name, the versions that differ."""
     return _of_mappings(_versions(old), _versions(new))
-
-
-def text(found: Sequence[tuple[str, Difference]]) -> str:
-    """A table for people; of many files the first."""
-    if not found:
-        return "nothing differs"
-    files = [row for row in found if row[0] == "files"]
-    shown = [row for row in found if row[0] != "files"] + files[:_MOST_FILES]
-    rows = [(section, each.what, each.old or "-", each.new or "-") for section, each in shown]
-    more = f"\nand {len(files) - _MOST_FILES} more files" if len(files) > _MOST_FILES else ""
-    return table(("", "WHAT", "OLD", "NEW"), rows) + more
 
 
 def _packages(reader: Reader, manifest: Manifest) -> frozenset[str] | None:

@@ -5,19 +5,18 @@ Deleting goes by digest and takes every tag of that digest along, so an image go
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from factory.publish.published import split_dated
-from factory.registry.client import Manifest, Registry
+from factory.publish.tags import Dated
+from factory.registry.attached import subject_of
+from factory.registry.client import Registry
+from factory.registry.manifests import Manifest
 from factory.registry.references import Repository
 
 _PARALLEL = 16
-_ATTACHED = re.compile(r"sha256-(?P<digest>[0-9a-f]{64})(?:\.[a-z]+)?")
-"""The tags of referrers' indexes, and cosign's `.sig` and `.att` beside them."""
 
 
 @dataclass(frozen=True)
@@ -75,16 +74,12 @@ class Collector:
             return {tag: manifest for tag, manifest in found if manifest}
 
     def _expired(self, tag: str) -> bool:
-        dated = split_dated(tag)
-        return dated is not None and self.today - dated[1] > self.keep
+        dated = Dated.parse(tag)
+        return dated is not None and self.today - dated.day > self.keep
 
     def _orphans(self, manifests: Mapping[str, Manifest], alive: set[str]) -> Iterator[Garbage]:
         """What is attached to images that are gone, or go now: the documents, then the index that lists them."""
-        attached = [
-            (f"sha256:{match['digest']}", tag, manifest)
-            for tag, manifest in manifests.items()
-            if (match := _ATTACHED.fullmatch(tag))
-        ]
+        attached = [(subject, tag, manifest) for tag, manifest in manifests.items() if (subject := subject_of(tag))]
         documents = {subject: _entries(manifest) for subject, _, manifest in attached if manifest.is_index}
         alive |= {digest for subject, digests in documents.items() if subject in alive for digest in digests}
         for subject, tag, manifest in attached:

@@ -1,45 +1,49 @@
-"""Promoting: the tags that move come to stand for images that wait under their dated tags, all of them or none."""
+"""Promoting: the tags that move come to stand for images that are held under their dated tags, all of them or none."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from factory.app.session import Session
 from factory.build.records import Record
 from factory.errors import FactoryError
 from factory.matrix.images import Image
+from factory.plan.keys import InputsOf
+from factory.publish.present import there
+from factory.publish.published import Reader
+from factory.publish.push import Publisher
+from factory.publish.tags import Tags
 
 
-class NotStagedError(FactoryError):
+class NotHeldError(FactoryError):
     """Some image that was to be promoted is not in the registry, or did not pass."""
 
 
-def promote(session: Session) -> dict[Image, Record]:
-    """Promotes the selected images, told from the registry alone: other machines may have built them.
+def promote(
+    images: Sequence[Image], inputs_of: InputsOf, tests_keys: Mapping[Image, str], reader: Reader, publisher: Publisher
+) -> dict[Image, Record]:
+    """Promotes the images, told from the registry alone: other machines may have built them.
 
     Raises:
-        NotStagedError: with the names of all that are missing; nothing was promoted.
+        NotHeldError: with the names of all that are missing; nothing was promoted.
         RegistryError, RegistryUnreachableError: as the registry answers; calling it again goes on.
     """
-    tags = session.registry.tags(session.repository)
-    found = {image: _candidate(session, image, tags) for image in session.selected}
+    tags = reader.tags()
+    found = {image: _held(image, inputs_of, tests_keys[image], reader, tags) for image in images}
     if missing := [image.name for image, record in found.items() if record is None]:
-        raise NotStagedError(
+        raise NotHeldError(
             "nothing was promoted: with the present inputs, and a smoke test that passed, "
-            f"{session.repository} has no {', '.join(missing)}; run `factory release --hold`"
+            f"{reader.repository} has no {', '.join(missing)}; run `factory release --hold`"
         )
-    return {
-        image: session.publisher.promote(image, record, lambda _: None) for image, record in found.items() if record
-    }
+    return {image: publisher.promote(image, record, lambda _: None) for image, record in found.items() if record}
 
 
-def _candidate(session: Session, image: Image, tags: Sequence[str]) -> Record | None:
-    """The record of the youngest staged image with the present inputs that passed the present smoke test."""
-    for there in session.reader.staged(image, tags):
-        wanted = (session.inputs_of(image).key, session.tests_key(image))
-        if (there.inputs_key, there.tests_key) != wanted:
+def _held(image: Image, inputs_of: InputsOf, tests_key: str, reader: Reader, tags: Tags) -> Record | None:
+    """The record of the youngest held image with the present inputs that passed the present smoke test."""
+    for published in reader.dated(image, tags):
+        seen = there(published)
+        if not (seen.is_made_of(inputs_of(image)) and seen.has_passed(tests_key)):
             continue
-        record = session.reader.record(there)
-        if record and record.digest == there.manifest.digest and record.tests and record.tests.sound:
+        record = reader.record(published)
+        if record and record.digest == published.manifest.digest and record.tests and record.tests.sound:
             return record
     return None

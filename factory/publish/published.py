@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from factory.build.records import RECORD_TYPE, TESTS_ANNOTATION, Record, parse
 from factory.matrix.images import Image
 from factory.plan.keys import INPUTS_LABEL, LABEL, Inputs
-from factory.registry.client import Manifest, Registry, RegistryError
+from factory.publish.tags import Dated, Tags
+from factory.registry.client import Registry
+from factory.registry.errors import RegistryError
+from factory.registry.manifests import Manifest
 from factory.registry.references import Repository
 from factory.registry.referrers import Referrer, Referrers
 
 _PARALLEL = 16
-_DATED = re.compile(r"(?P<day>[0-9]{8})(?:\.[0-9]+)?-(?P<name>.+)")
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,6 @@ class Published:
     inputs: Inputs | None
     day: date | None = None
     records: tuple[Referrer, ...] = ()
-
-    record: Record | None = None
-    """What its push knew of it, where that was asked for."""
 
     @property
     def tests_key(self) -> str | None:
@@ -59,20 +57,29 @@ class Reader:
             RegistryError: refused.
             RegistryUnreachableError: no answer.
         """
-        tags = _dated_tags(self.registry.tags(self.repository)) if dated else {}
+        tags = self.tags() if dated else Tags()
         with ThreadPoolExecutor(_PARALLEL) as pool:
-            found = pool.map(lambda image: self._one(image, tags.get(image.name, ())), images)
+            found = pool.map(lambda image: self._one(image, tags.dated(image)), images)
             return dict(zip(images, found, strict=True))
 
-    def staged(self, image: Image, tags: Iterable[str]) -> Iterator[Published]:
-        """What is published under an image's dated tags, youngest first; `tags` are those of the repository.
+    def tags(self) -> Tags:
+        """The tags of the repository.
 
         Raises:
             RegistryError: refused.
             RegistryUnreachableError: no answer.
         """
-        for tag in _dated_tags(tags).get(image.name, ()):
-            if found := self._tagged(tag):
+        return Tags(self.registry.tags(self.repository))
+
+    def dated(self, image: Image, tags: Tags) -> Iterator[Published]:
+        """What is published under an image's dated tags, held or not, youngest first.
+
+        Raises:
+            RegistryError: refused.
+            RegistryUnreachableError: no answer.
+        """
+        for dated in tags.dated(image):
+            if found := self._tagged(dated.tag):
                 yield found
 
     def record(self, there: Published) -> Record | None:
@@ -85,16 +92,16 @@ class Reader:
         content = self.referrers.fetch(there.records[-1]) if there.records else None
         return parse(content) if content else None
 
-    def _one(self, image: Image, dated: Iterable[str]) -> Published | None:
+    def _one(self, image: Image, dated: Iterable[Dated]) -> Published | None:
         there = self._tagged(image.name)
         return replace(there, day=self._day(there.manifest.digest, dated)) if there else None
 
-    def _day(self, digest: str, dated: Iterable[str]) -> date | None:
+    def _day(self, digest: str, dated: Iterable[Dated]) -> date | None:
         """The day of the first of these tags that stands for a digest; mostly that is the very first."""
-        for tag in dated:
-            manifest = self.registry.manifest(self.repository, tag)
-            if manifest and manifest.digest == digest and (split := split_dated(tag)):
-                return split[1]
+        for one in dated:
+            manifest = self.registry.manifest(self.repository, one.tag)
+            if manifest and manifest.digest == digest:
+                return one.day
         return None
 
     def _tagged(self, tag: str) -> Published | None:
@@ -102,12 +109,12 @@ class Reader:
         if manifest is None:
             return None
         labels = self._labels(manifest)
-        records = self.referrers.of(manifest.digest) if LABEL in labels else []
+        attached = self.referrers.of(manifest.digest) if LABEL in labels else []
         return Published(
             manifest=manifest,
             inputs_key=labels.get(LABEL),
             inputs=_inputs(labels),
-            records=tuple(referrer for referrer in records if referrer.artifact_type == RECORD_TYPE),
+            records=tuple(referrer for referrer in attached if referrer.artifact_type == RECORD_TYPE),
         )
 
     def _labels(self, manifest: Manifest) -> Mapping[str, str]:
@@ -119,48 +126,6 @@ class Reader:
         except RegistryError:
             return {}
         return labels if isinstance(labels, dict) else {}
-
-
-def youngest_days(tags: Iterable[str]) -> dict[str, date]:
-    """By image name, the day of its youngest dated tag."""
-    found: dict[str, date] = {}
-    for tag in tags:
-        if dated := split_dated(tag):
-            name, day = dated
-            found[name] = max(day, found.get(name, day))
-    return found
-
-
-def _dated_tags(tags: Iterable[str]) -> dict[str, list[str]]:
-    """By image name, its dated tags, youngest first."""
-    found: dict[str, list[str]] = {}
-    for tag in sorted((tag for tag in tags if split_dated(tag)), key=_age, reverse=True):
-        found.setdefault(tag.partition("-")[2], []).append(tag)
-    return found
-
-
-def version_tag(word: str) -> str:
-    """The tag or digest that `python3.13-x86_64`, `python3.13-x86_64@20261123` or `…@sha256:…` stands for."""
-    name, at, version = word.partition("@")
-    if not at or version.startswith("sha256:"):
-        return version or name
-    return f"{version}-{name}"
-
-
-def split_dated(tag: str) -> tuple[str, date] | None:
-    """A dated tag as image name and day; None for all others."""
-    match = _DATED.fullmatch(tag)
-    if not match:
-        return None
-    try:
-        return match["name"], datetime.strptime(match["day"], "%Y%m%d").date()
-    except ValueError:
-        return None
-
-
-def _age(tag: str) -> tuple[int, ...]:
-    """Day and number of a dated tag, `20261123.2-…`: the second of a day is younger than the first."""
-    return tuple(int(number) for number in tag.partition("-")[0].split("."))
 
 
 def _inputs(labels: Mapping[str, str]) -> Inputs | None:

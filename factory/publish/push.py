@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,46 +18,39 @@ from factory.errors import FactoryError
 from factory.files import exclusive
 from factory.matrix.images import Image
 from factory.matrix.words import Architecture
-from factory.publish.published import split_dated
-from factory.registry.client import (
-    DOCKER_INDEX,
-    DOCKER_MANIFEST,
-    MANIFESTS,
-    OCI_INDEX,
-    Manifest,
-    Registry,
-    RegistryError,
-    RegistryUnreachableError,
-)
+from factory.publish.tags import Dated
+from factory.registry.client import Registry
+from factory.registry.errors import RegistryError, RegistryUnreachableError
+from factory.registry.manifests import DOCKER_INDEX, DOCKER_MANIFEST, MANIFESTS, OCI_INDEX, Manifest
 from factory.registry.references import Repository, is_loopback
 from factory.registry.referrers import Referrers
-from factory.trust.content import ContentTrust
-from factory.trust.endorse import Voucher
+from factory.trust.attest import Attester
 from factory.trust.scanner import Gate
-
-_PAUSES = (1.0, 3.0, 9.0)  # seconds before each further try of a push
+from factory.trust.signing import Signer
 
 
 class NotTestedError(FactoryError):
-    """An image that no passed smoke test vouches for."""
+    """An image on whose digest no smoke test passed."""
 
 
 @dataclass(frozen=True)
 class Publisher:
     """Pushes to one repository on a given day.
 
-    `architectures` tells which architectures a name without architecture may have: those its index is made of.
+    `architectures` are by name without architecture those that its index is made of; `pauses` the seconds before each
+    further try of a push.
     """
 
     engine: Engine
     registry: Registry
     repository: Repository
-    architectures: Callable[[Image], tuple[Architecture, ...]]
+    architectures: Mapping[str, Sequence[Architecture]]
     today: date
     build_dir: Path
-    voucher: Voucher | None = None
-    content_trust: ContentTrust | None = None
+    attester: Attester | None = None
+    signers: Sequence[Signer] = ()
     gate: Gate | None = None
+    pauses: Sequence[float] = (1.0, 3.0, 9.0)
 
     @property
     def referrers(self) -> Referrers:
@@ -74,9 +67,9 @@ class Publisher:
                 is more than this machine's own.
             RegistryError, EngineError, RegistryUnreachableError: after all tries.
         """
-        return self.promote(image, self.stage(image, record, step, renew), step)
+        return self.promote(image, self.hold(image, record, step, renew), step)
 
-    def stage(self, image: Image, record: Record, step: Callable[[str], None], renew: bool = False) -> Record:
+    def hold(self, image: Image, record: Record, step: Callable[[str], None], renew: bool = False) -> Record:
         """Pushes a tested image under a dated tag and attaches its record; the tags that move stay where they are.
 
         Raises:
@@ -84,16 +77,18 @@ class Publisher:
             VulnerableError: a scanner finds what must not be published; it has no record then, and is never promoted.
             RegistryError, EngineError, RegistryUnreachableError: after all tries.
         """
-        self._vouched(image, record)
+        _check_tested(image, record, self.repository)
         tag, manifest = self._date(image, record, step, renew)
         if self.gate:
             step(f"scanning {tag}")
             self.gate.check(f"{self.repository}@{manifest.digest}")
         self.referrers.attach(manifest, document(record))
-        if self.voucher:
-            step(f"vouching for {tag}")
-            self.voucher.vouch(manifest, record)
-        self._enter(tag, manifest)
+        if self.attester:
+            step(f"attesting {tag}")
+            self.attester.attest(manifest, record)
+        for signer in self.signers:
+            step(f"signing {tag}")
+            signer.sign(tag, manifest)
         return self._with_tags(record, {tag})
 
     def promote(self, image: Image, record: Record, step: Callable[[str], None]) -> Record:
@@ -109,22 +104,10 @@ class Publisher:
         there = self.registry.manifest(self.repository, image.name)
         if there is None or there.digest != manifest.digest:
             self.registry.put(self.repository, image.name, manifest)
-        self._enter(image.name, manifest)
+        self._sign_moved(image.name, manifest)
         step(f"index {image.stem}")
         self._update_index(image)
         return self._with_tags(record, set(image.tags))
-
-    def _vouched(self, image: Image, record: Record) -> None:
-        """Refuses what no test vouches for; what could not be executed may go no further than to the lab."""
-        if record.tests is None or not record.tests.sound:
-            raise NotTestedError(
-                f"{image.name}: not pushed, because no smoke test passed on {record.digest}; run `factory test`"
-            )
-        if record.tests.not_executed and not is_loopback(self.repository.host):
-            raise NotTestedError(
-                f"{image.name}: not pushed to {self.repository}, because it was not executed here: "
-                f"{record.tests.not_executed}; such an image may be pushed to a registry on the loopback address only"
-            )
 
     def _with_tags(self, record: Record, tags: set[str]) -> Record:
         known = record.pushed.get(str(self.repository), ())
@@ -145,7 +128,7 @@ class Publisher:
         """The dated tag that the image has already, unless it is to have a new one; then those of today."""
         if not renew:
             known = record.pushed.get(str(self.repository), ())
-            yield from (tag for tag in known if (dated := split_dated(tag)) and dated[0] == image.name)
+            yield from (tag for tag in known if (dated := Dated.parse(tag)) and dated.name == image.name)
         yield image.dated_tag(self.today)
         for number in count(2):
             yield f"{self.today:%Y%m%d}.{number}-{image.name}"
@@ -170,7 +153,7 @@ class Publisher:
         return manifest
 
     def _push_layers(self, record: Record, tag: str) -> Manifest:
-        for pause in (*_PAUSES, None):
+        for pause in (*self.pauses, None):
             try:
                 self.engine.push(record.digest, str(self.repository), tag)
                 break
@@ -188,7 +171,7 @@ class Publisher:
         with exclusive(self.build_dir / "locks" / f"index-{image.stem}.lock"):
             members = [
                 (architecture, manifest)
-                for architecture in self.architectures(image)
+                for architecture in self.architectures[image.stem]
                 if (manifest := self.registry.manifest(self.repository, f"{image.stem}-{architecture}"))
             ]
             new = index(members)
@@ -200,11 +183,25 @@ class Publisher:
                 )
             if old is None or old.digest != new.digest:
                 self.registry.put(self.repository, image.stem, new)
-            self._enter(image.stem, new)
+            self._sign_moved(image.stem, new)
 
-    def _enter(self, tag: str, manifest: Manifest) -> None:
-        if self.content_trust:
-            self.content_trust.enter(tag, manifest)
+    def _sign_moved(self, tag: str, manifest: Manifest) -> None:
+        for signer in self.signers:
+            if signer.names_tags:
+                signer.sign(tag, manifest)
+
+
+def _check_tested(image: Image, record: Record, repository: Repository) -> None:
+    """Refuses what was not tested; what could not be executed may leave this machine no more than its registry does."""
+    if record.tests is None or not record.tests.sound:
+        raise NotTestedError(
+            f"{image.name}: not pushed, because no smoke test passed on {record.digest}; run `factory test`"
+        )
+    if record.tests.not_executed and not is_loopback(repository.host):
+        raise NotTestedError(
+            f"{image.name}: not pushed to {repository}, because it was not executed here: "
+            f"{record.tests.not_executed}; such an image may be pushed to a registry on the loopback address only"
+        )
 
 
 def index(members: list[tuple[Architecture, Manifest]]) -> Manifest:

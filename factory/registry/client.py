@@ -1,74 +1,24 @@
 """The registry's HTTP interface: OCI distribution, as far as the factory needs it.
 
-Layers travel through the engine; here only manifests and tags are read and written. Credentials are docker's own: its
-configuration file and credential helpers. Loopback registries are spoken to without TLS, as docker does.
+Layers travel through the engine; here only manifests and tags are read and written. Loopback registries are spoken to
+without TLS, as docker does.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import IO, Any, cast
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
 
-from factory.errors import FactoryError
 from factory.registry import http as web
+from factory.registry.auth import Authorization
+from factory.registry.errors import RegistryError, unreachable
+from factory.registry.manifests import INDEXES, MANIFESTS, OCI_INDEX, Manifest, digest_of
 from factory.registry.references import Repository
-
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-INDEXES = frozenset((OCI_INDEX, DOCKER_INDEX))
-MANIFESTS = frozenset((OCI_MANIFEST, DOCKER_MANIFEST))
-
-
-class RegistryError(FactoryError):
-    """A registry refused, or answered what it must not."""
-
-
-class RegistryUnreachableError(web.UnreachableError):
-    """No answer from a registry, after all retries."""
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """A manifest or index as a registry holds it. `digest` is computed from `content`, not believed."""
-
-    media_type: str
-    content: bytes
-    digest: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "digest", digest_of(self.content))
-
-    @property
-    def is_index(self) -> bool:
-        """Whether it lists manifests instead of layers; Lambda refuses those."""
-        return self.media_type in INDEXES
-
-    def json(self) -> dict[str, Any]:
-        """The parsed document.
-
-        Raises:
-            RegistryError: it is none.
-        """
-        try:
-            document = json.loads(self.content)
-        except ValueError:
-            document = None
-        if not isinstance(document, dict):
-            raise RegistryError(
-                f"what came ({self.media_type or 'of no type'}) is no manifest; is that really a registry?"
-            )
-        return document
 
 
 class Registry:
@@ -76,7 +26,7 @@ class Registry:
 
     def __init__(self, retries: int = 5, backoff: float = 0.5) -> None:
         self._session = web.session(retries, backoff)
-        self._tokens: dict[tuple[str, str], str] = {}
+        self._authorization = Authorization(self._session)
         self._without_referrers: set[Repository] = set()
 
     def manifest(self, repository: Repository, reference: str) -> Manifest | None:
@@ -142,12 +92,13 @@ class Registry:
                 break
             _expect(response, 200)
             found.update(response.json().get("tags") or ())
-            following = response.links.get("next", {}).get("url")
-            path = f"/tags/list?{urlsplit(following).query}" if following else None
+            path = _next_page(response, "/tags/list")
         return sorted(found)
 
-    def referrers(self, repository: Repository, digest: str) -> Manifest | None:
-        """The index of what refers to a manifest, where the registry itself keeps one. One that does not is asked once.
+    def referrers(self, repository: Repository, digest: str) -> list[dict[str, Any]] | None:
+        """What refers to a manifest, as the registry lists it, all pages; None where it keeps no account of that.
+
+        A registry that does not is asked once.
 
         Raises:
             RegistryError: refused.
@@ -155,11 +106,18 @@ class Registry:
         """
         if repository in self._without_referrers:
             return None
-        response = self._request("GET", repository, f"/referrers/{digest}", headers={"Accept": OCI_INDEX})
-        if response.status_code == 404 and not _is_missing_here(response):
-            self._without_referrers.add(repository)
-        found = response.status_code == 200 and _media_type(response) == OCI_INDEX
-        return Manifest(OCI_INDEX, response.content) if found else None
+        found: list[dict[str, Any]] = []
+        place = f"/referrers/{digest}"
+        path: str | None = place
+        while path:
+            response = self._request("GET", repository, path, headers={"Accept": OCI_INDEX})
+            if response.status_code == 404 and not _is_missing_here(response):
+                self._without_referrers.add(repository)
+            if response.status_code != 200 or _media_type(response) != OCI_INDEX:
+                return found if path != place else None
+            found += Manifest(OCI_INDEX, response.content).json().get("manifests") or ()
+            path = _next_page(response, place)
+        return found
 
     def blob(self, repository: Repository, digest: str) -> bytes:
         """The content of a small blob.
@@ -201,7 +159,7 @@ class Registry:
             try:
                 yield cast("IO[bytes]", response.raw)
             except HTTPError as error:
-                raise _unreachable(repository, error) from None
+                raise unreachable(repository.host, error) from None
 
     def put_blob(self, repository: Repository, content: bytes) -> str:
         """Stores a small blob unless it is there; returns its digest.
@@ -246,7 +204,7 @@ class Registry:
     ) -> requests.Response:
         scope = f"repository:{repository.name}:{'pull' if method in ('GET', 'HEAD') else 'pull,push'}"
         response = self._send(method, repository, path, scope, headers, data, stream)
-        if response.status_code == 401 and self._log_in(repository, response, scope):
+        if response.status_code == 401 and self._authorization.answer(repository, response, scope):
             response = self._send(method, repository, path, scope, headers, data, stream)
         return response
 
@@ -261,46 +219,23 @@ class Registry:
         stream: bool,
     ) -> requests.Response:
         sent = dict(headers or {})
-        if authorization := self._tokens.get((repository.host, scope)):
-            sent["Authorization"] = authorization
         url = path if path.startswith("http") else repository.url + path  # an upload's place may be elsewhere
+        sent |= self._authorization.headers(repository, scope, url)
         for last in (False, False, True):
             try:
                 return self._session.request(method, url, headers=sent, data=data, timeout=web.TIMEOUT, stream=stream)
             except requests.exceptions.ChunkedEncodingError as error:  # it broke off: the session asks not again then
                 if last:
-                    raise _unreachable(repository, error) from None
+                    raise unreachable(repository.host, error) from None
             except requests.RequestException as error:
-                raise _unreachable(repository, error) from None
+                raise unreachable(repository.host, error) from None
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def _log_in(self, repository: Repository, refusal: requests.Response, scope: str) -> bool:
-        """Answers a registry's challenge with docker's credentials; says whether trying again makes sense."""
-        kind, parameters = _challenge(refusal.headers.get("WWW-Authenticate", ""))
-        credentials = _credentials(repository.host)
-        if kind == "basic" and credentials:
-            request = requests.Request("GET", repository.url, auth=credentials).prepare()
-            self._tokens[repository.host, scope] = request.headers["Authorization"]
-            return True
-        if kind != "bearer" or "realm" not in parameters:
-            return False
-        query = {"service": parameters.get("service", ""), "scope": scope}
-        try:
-            response = self._session.get(parameters["realm"], params=query, auth=credentials, timeout=web.TIMEOUT)
-        except requests.RequestException as error:
-            raise RegistryUnreachableError(
-                f"{repository.host}: its token service does not answer ({_reason(error)})"
-            ) from None
-        if response.status_code != 200:
-            return False
-        answer = response.json()
-        self._tokens[repository.host, scope] = f"Bearer {answer.get('token') or answer['access_token']}"
-        return True
 
-
-def digest_of(content: bytes) -> str:
-    """What content is called by what it is: `sha256:` and 64 hexadecimal digits."""
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+def _next_page(response: requests.Response, place: str) -> str | None:
+    """The path of the page after this one; the host that a link names is not looked at, only its query."""
+    following = response.links.get("next", {}).get("url")
+    return f"{place}?{urlsplit(following).query}" if following else None
 
 
 def _is_missing_here(response: requests.Response) -> bool:
@@ -326,35 +261,3 @@ def _expect(response: requests.Response, status: int) -> None:
     if (wait := response.headers.get("Retry-After")) and response.status_code in (429, 503):
         detail = f"come back later (Retry-After: {wait}), which is longer than the {web.LONGEST_WAIT} s of our patience"
     raise RegistryError(f"{response.request.method} {response.url} was answered {response.status_code}: {detail}")
-
-
-def _unreachable(repository: Repository, error: Exception) -> RegistryUnreachableError:
-    return RegistryUnreachableError(
-        f"{repository.host} does not answer ({_reason(error)}); is the registry up, and its name right?"
-    )
-
-
-def _reason(error: Exception) -> str:
-    """The innermost cause of a chain of library exceptions, in few words."""
-    while error.args and isinstance(error.args[0], Exception):
-        error = error.args[0]
-    text = str(getattr(error, "reason", None) or error)
-    return re.sub(r"^.*?(?:Failed to|: (?=\[))", lambda match: "failed to" if "Failed" in match[0] else "", text)[:200]
-
-
-def _challenge(header: str) -> tuple[str, dict[str, str]]:
-    kind, _, rest = header.partition(" ")
-    return kind.lower(), dict(re.findall(r'(\w+)="([^"]*)"', rest))
-
-
-def _credentials(host: str) -> tuple[str, str] | None:
-    """What docker's own configuration and credential helpers know for a host."""
-    from docker import auth  # heavy, and needed only when a registry asks
-
-    found = auth.resolve_authconfig(auth.load_config(), registry=host)
-    if not found or not found.get("Username", found.get("username")):
-        return None
-    return (
-        found.get("username") or found["Username"],
-        found.get("password") or found.get("Password") or found["Secret"],
-    )

@@ -7,14 +7,20 @@ account of referrers get the index that the specification describes for them, un
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from factory.files import exclusive
-from factory.registry.client import OCI_INDEX, OCI_MANIFEST, Manifest, Registry, RegistryError, digest_of
+from factory.registry.attached import is_bundle, referrers_tag, signature_tag, tells_signature
+from factory.registry.client import Registry
+from factory.registry.errors import RegistryError
+from factory.registry.manifests import OCI_INDEX, OCI_MANIFEST, Manifest, digest_of
 from factory.registry.references import Repository
+
+CREATED = "org.opencontainers.image.created"
+"""The annotation that tells the age of a document, an ISO 8601 time in UTC, where several of a type are attached."""
 
 _EMPTY = b"{}"
 """The configuration of a manifest that has none, by the image specification."""
@@ -65,18 +71,23 @@ class Referrers:
         return manifest.digest
 
     def of(self, digest: str) -> list[Referrer]:
-        """What is attached to an image, oldest first as far as the registry tells.
+        """What is attached to an image, oldest first as far as it is told: what has no time of its own comes before.
+
+        The registry's own order says nothing: cosign 3 sorts by digest the index that it shares with us.
 
         Raises:
             RegistryError: refused.
             RegistryUnreachableError: no answer.
         """
-        index = self.registry.referrers(self.repository, digest) or self.registry.manifest(self.repository, tag(digest))
-        entries = index.json().get("manifests", []) if index else []
-        return [
+        entries = self.registry.referrers(self.repository, digest)
+        if entries is None:
+            index = self.registry.manifest(self.repository, referrers_tag(digest))
+            entries = index.json().get("manifests", []) if index else []
+        found = (
             Referrer(entry["digest"], entry.get("artifactType", ""), entry.get("annotations") or {}, digest)
             for entry in entries
-        ]
+        )
+        return sorted(found, key=lambda referrer: referrer.annotations.get(CREATED, ""))
 
     def fetch(self, referrer: Referrer) -> bytes | None:
         """The content of an attached document; None when it is gone.
@@ -98,21 +109,38 @@ class Referrers:
             )
         return self.registry.blob(self.repository, document["layers"][0]["digest"])
 
+    def is_signed(self, digest: str, tags: Container[str] | None = None) -> bool:
+        """Whether a manifest has a signature of cosign's, whoever made it.
+
+        `tags` are those of the repository, where they are known; else the registry is asked.
+
+        Raises:
+            RegistryError: refused.
+            RegistryUnreachableError: no answer.
+        """
+        tag = signature_tag(digest)
+        tagged = self.registry.manifest(self.repository, tag) is not None if tags is None else tag in tags
+        return tagged or any(self._is_signature(referrer) for referrer in self.of(digest))
+
+    def _is_signature(self, referrer: Referrer) -> bool:
+        if not is_bundle(referrer.artifact_type):
+            return False
+        if referrer.annotations:
+            return tells_signature(referrer.annotations)
+        # cosign leaves them out of the index that it keeps where there is no referrers API.
+        manifest = self.registry.manifest(self.repository, referrer.digest)
+        return manifest is not None and tells_signature(manifest.json().get("annotations") or {})
+
     def _enter(self, subject: str, manifest: Manifest, document: Document) -> None:
-        """Adds an entry to the index that stands in for the registry's own."""
+        """Adds an entry to the index that takes the place of the registry's own."""
         entry = _descriptor(manifest) | {
             "artifactType": document.media_type,
             "annotations": dict(document.annotations),
         }
-        with exclusive(self.locks / f"referrers-{tag(subject)}.lock"):
-            old = self.registry.manifest(self.repository, tag(subject))
+        with exclusive(self.locks / f"referrers-{referrers_tag(subject)}.lock"):
+            old = self.registry.manifest(self.repository, referrers_tag(subject))
             entries = old.json().get("manifests", []) if old else []
-            self.registry.put(self.repository, tag(subject), _index([*entries, entry]))
-
-
-def tag(digest: str) -> str:
-    """The tag under which registries without the referrers API hold the index of what refers to a digest."""
-    return digest.replace(":", "-")
+            self.registry.put(self.repository, referrers_tag(subject), _index([*entries, entry]))
 
 
 def _manifest(subject: Manifest, document: Document) -> Manifest:

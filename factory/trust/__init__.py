@@ -1,1 +1,3 @@
-"""What lets others trust a published image: a software bill of materials, provenance, signatures, and checking them."""
+"""Trust: published manifests and records come in; signatures, documents and verdicts go out."""
+
+__all__ = ["attest", "content", "provenance", "scanner", "signing", "verify"]

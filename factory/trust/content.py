@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from factory.files import exclusive
-from factory.registry.client import Manifest
+from factory.registry.manifests import Manifest
 from factory.registry.references import Repository
 from factory.trust.tools import TrustError, call, find, tail
 
@@ -34,8 +34,9 @@ class ContentTrust:
     server: str
     repository: Repository
     locks: Path
+    names_tags: bool = True
 
-    def enter(self, tag: str, manifest: Manifest) -> None:
+    def sign(self, tag: str, manifest: Manifest) -> None:
         """Lets a tag stand for a manifest; one that does already is left alone.
 
         Raises:
@@ -80,7 +81,7 @@ class ContentTrust:
         command: list[str | Path] = [notary, f"--server={self.server}", f"--trustDir={docker / 'trust'}"]
         command += [f"--tlscacert={certificate}"] if certificate.is_file() else []
         done = call([*command, *verb, str(self.repository), *rest], _environment(os.environ))
-        return done.returncode, done.stdout if done.returncode == 0 else f"{done.stdout}\n{done.stderr}"
+        return done.status, done.stdout if done.status == 0 else f"{done.stdout}\n{done.stderr}"
 
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:

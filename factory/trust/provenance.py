@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from typing import Any
 
 from factory.build.records import Record
 from factory.plan.keys import UNLOCKED
+from factory.process import GitError, git
 from factory.registry.references import Repository
 from factory.registry.referrers import Document
 
@@ -29,7 +29,7 @@ _JOB = ("SERVER_URL", "REPOSITORY", "RUN_ID", "WORKFLOW_REF")
 
 
 @dataclass(frozen=True)
-class Builder:
+class Origin:
     """Who built: a CI job, or somebody's machine. `commit` is the checkout's, `modified` if files differ from it."""
 
     identity: str
@@ -39,7 +39,7 @@ class Builder:
     modified: bool
 
     @staticmethod
-    def here(source: str, folder: Path, environment: Mapping[str, str] = os.environ) -> Builder:
+    def here(source: str, folder: Path, environment: Mapping[str, str] = os.environ) -> Origin:
         """This very process; `source` is where the project's sources are, `folder` the checkout."""
         commit = _git(folder, "rev-parse", "HEAD")
         modified = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
@@ -48,26 +48,25 @@ class Builder:
             server, repository, number, workflow = told
             attempt = environment.get("GITHUB_RUN_ATTEMPT", "1")
             run = f"{server}/{repository}/actions/runs/{number}/attempts/{attempt}"
-            return Builder(f"{server}/{workflow}", run, f"{server}/{repository}", commit, modified)
-        return Builder(f"{source}#a-machine-of-somebodys", "", source, commit, modified)
+            return Origin(f"{server}/{workflow}", run, f"{server}/{repository}", commit, modified)
+        return Origin(f"{source}#a-machine-of-somebodys", "", source, commit, modified)
 
 
-def provenance(repository: Repository, record: Record, builder: Builder) -> Document:
-    """The statement about one image."""
+def provenance(repository: Repository, record: Record, origin: Origin) -> Document:
     statement = {
         "_type": STATEMENT,
         "subject": [{"name": f"{repository}:{record.name}", "digest": _digest(record.digest)}],
         "predicateType": PREDICATE,
         "predicate": {
             "buildDefinition": {
-                "buildType": f"{builder.source}/blob/main/docs/trust.md#provenance",
+                "buildType": f"{origin.source}/blob/main/docs/trust.md#provenance",
                 "externalParameters": {"image": record.name, "platform": record.inputs.platform},
                 "internalParameters": {"inputsKey": record.inputs_key, "inputs": json.loads(record.inputs.text)},
-                "resolvedDependencies": [*_dependencies(record), *_source(builder)],
+                "resolvedDependencies": [*_dependencies(record), *_source(origin)],
             },
             "runDetails": {
-                "builder": {"id": builder.identity},
-                "metadata": {"invocationId": builder.run, **_times(record)},
+                "builder": {"id": origin.identity},
+                "metadata": {"invocationId": origin.run, **_times(record)},
             },
         },
     }
@@ -81,11 +80,11 @@ def _dependencies(record: Record) -> list[dict[str, Any]]:
     return [{"uri": uri, "digest": _digest(digest)} for uri, digest in named.items() if digest != UNLOCKED]
 
 
-def _source(builder: Builder) -> list[dict[str, Any]]:
-    if builder.commit is None:
+def _source(origin: Origin) -> list[dict[str, Any]]:
+    if origin.commit is None:
         return []
-    entry: dict[str, Any] = {"uri": f"git+{builder.source}", "digest": {"gitCommit": builder.commit}}
-    return [entry | ({"annotations": {"modified": True}} if builder.modified else {})]
+    entry: dict[str, Any] = {"uri": f"git+{origin.source}", "digest": {"gitCommit": origin.commit}}
+    return [entry | ({"annotations": {"modified": True}} if origin.modified else {})]
 
 
 def _times(record: Record) -> dict[str, str]:
@@ -106,7 +105,6 @@ def _digest(digest: str) -> dict[str, str]:
 def _git(folder: Path, *words: str) -> str | None:
     """What git says of a checkout; None outside of one, or without git."""
     try:
-        done = subprocess.run(["git", "-C", folder, *words], capture_output=True, text=True, timeout=30, check=False)
-    except OSError:
+        return git(folder, *words).decode().strip()
+    except GitError:
         return None
-    return done.stdout.strip() if done.returncode == 0 else None

@@ -31,6 +31,6 @@ def bills(repository: Repository, digest: str, platform: str) -> list[Document]:
             environment["SYFT_REGISTRY_INSECURE_USE_HTTP"] = "true"
         command = [str(syft), "scan", f"registry:{repository}@{digest}", f"--platform={platform}", "--quiet", *outputs]
         done = call(command, environment)
-        if done.returncode:
+        if done.status:
             raise TrustError(f"{repository}@{digest}: syft could not list what is in it:\n{tail(done.stderr)}")
         return [Document(media_type, file.read_bytes()) for media_type, file in files.items()]

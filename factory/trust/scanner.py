@@ -77,7 +77,7 @@ class Gate:
             found = parse(done.stdout)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise TrustError(
-                f"{reference}: {self.command[0]} printed neither grype's JSON nor SARIF (status {done.returncode}):\n"
+                f"{reference}: {self.command[0]} printed neither grype's JSON nor SARIF (status {done.status}):\n"
                 f"{tail(done.stderr or done.stdout)}"
             ) from None
         bad = sorted({one for one in found if one.severity >= self.limit}, key=lambda one: (-one.severity, one.name))

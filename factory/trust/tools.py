@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from factory import process
 from factory.errors import FactoryError, MachineError
+from factory.process import Completed, TimedOutError
 
 _TIMEOUT = 900  # seconds: a large image is read whole
 
@@ -29,27 +29,16 @@ def find(name: str, purpose: str) -> Path:
     return Path(path)
 
 
-def call(
-    command: Sequence[str | Path], environment: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Runs a program to its end; nothing secret may be among its arguments, which every user of the machine can read.
+def call(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Completed:
+    """Runs a program to its end.
 
     Raises:
         TrustError: it did not end in time.
     """
-    words = [str(word) for word in command]
     try:
-        return subprocess.run(
-            words,
-            env={**os.environ, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise TrustError(f"{words[0]} did not end within {_TIMEOUT} s") from None
+        return process.call(command, environment=environment, timeout=_TIMEOUT)
+    except TimedOutError as error:
+        raise TrustError(str(error)) from None
 
 
 def tail(text: str) -> str:

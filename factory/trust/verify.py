@@ -1,4 +1,4 @@
-"""Checking a published image for whoever wants to use it: one finding an item, none of them taken on trust."""
+"""Checking a published image for whoever wants to use it: one verdict an item, none of them taken on trust."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from typing import Any
 
 from factory.build.records import RECORD_TYPE, parse
 from factory.errors import FactoryError
-from factory.registry.client import MANIFESTS, Manifest, RegistryError
+from factory.registry.attached import signature_tag
+from factory.registry.errors import RegistryError
+from factory.registry.manifests import MANIFESTS, Manifest
 from factory.registry.referrers import Referrer, Referrers
 from factory.trust.provenance import IN_TOTO, PREDICATE
 from factory.trust.sbom import CYCLONEDX, SPDX
-from factory.trust.signing import Trusted, signature_tag
+from factory.trust.signing import Trusted
 
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Finding:
+class Verdict:
     """One item: whether it is as it should be, and what was seen."""
 
     item: str
@@ -40,27 +42,27 @@ class Verifier:
     trusted: Trusted
     deep: bool = False
 
-    def verify(self, reference: str) -> list[Finding]:
-        """The findings for a tag or digest; where there is no good manifest, that one alone.
+    def verify(self, reference: str) -> list[Verdict]:
+        """The verdicts for a tag or digest; where there is no good manifest, that one alone.
 
         Raises:
             RegistryUnreachableError: no answer.
             MachineError: cosign is not installed.
         """
         found: list[Manifest] = []
-        plain = self._finding("manifest", lambda: self._manifest(reference, found))
+        plain = self._verdict("manifest", lambda: self._manifest(reference, found))
         if not plain.ok:
             return [plain]
         [manifest] = found
         return [
             plain,
-            self._finding("configuration", lambda: self._configuration(manifest)),
-            self._finding("layers", lambda: self._layers(manifest)),
-            self._finding("signature", lambda: self._signed(manifest.digest)),
+            self._verdict("configuration", lambda: self._configuration(manifest)),
+            self._verdict("layers", lambda: self._layers(manifest)),
+            self._verdict("signature", lambda: self._signed(manifest.digest)),
             *self._documents(manifest),
         ]
 
-    def _documents(self, manifest: Manifest) -> list[Finding]:
+    def _documents(self, manifest: Manifest) -> list[Verdict]:
         documents: dict[str, tuple[str, Callable[[bytes, Manifest], str]]] = {
             "provenance": (IN_TOTO, _provenance),
             "SBOM (SPDX)": (SPDX, _spdx),
@@ -68,22 +70,22 @@ class Verifier:
             "smoke record": (RECORD_TYPE, _record),
         }
         attached: list[Referrer] = []
-        listed = self._finding("attached documents", lambda: self._attached(manifest, attached))
+        listed = self._verdict("attached documents", lambda: self._attached(manifest, attached))
         return [
             *([] if listed.ok else [listed]),
             *(
-                self._finding(item, lambda kind=kind, read=read: self._document(manifest, attached, kind, read))  # type: ignore[misc]
+                self._verdict(item, lambda kind=kind, read=read: self._document(manifest, attached, kind, read))  # type: ignore[misc]
                 for item, (kind, read) in documents.items()
             ),
         ]
 
-    def _finding(self, item: str, look: Callable[[], str]) -> Finding:
+    def _verdict(self, item: str, look: Callable[[], str]) -> Verdict:
         try:
-            return Finding(item, True, look())
+            return Verdict(item, True, look())
         except (_NotAsItShouldBeError, RegistryError) as error:
-            return Finding(item, False, str(error))
+            return Verdict(item, False, str(error))
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
-            return Finding(item, False, "it does not have the form that it should have")
+            return Verdict(item, False, "it does not have the form that it should have")
 
     def _manifest(self, reference: str, found: list[Manifest]) -> str:
         """Leaves a good manifest in `found`."""
@@ -132,7 +134,8 @@ class Verifier:
         # cosign does not compare what it gets under a tag with the tag's digest.
         self.referrers.registry.manifest(self.referrers.repository, signature_tag(digest))
         if problem := self.trusted.problem(self.referrers.repository, digest):
-            raise _NotAsItShouldBeError(problem)
+            old = "no signatures found" in problem and self.referrers.is_signed(digest, ())
+            raise _NotAsItShouldBeError(f"{problem} by this cosign; its signature is cosign 3's" if old else problem)
         return f"of {digest} by {self.trusted.key or self.trusted.identity}"
 
     def _document(

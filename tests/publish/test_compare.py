@@ -11,10 +11,14 @@ from pathlib import Path
 import pytest
 
 from factory.build.records import document
-from factory.publish.compare import Difference, content, differences, package_differences, text
-from factory.publish.published import Reader, version_tag
-from factory.registry.client import OCI_INDEX, OCI_MANIFEST, Manifest, Registry, RegistryError, digest_of
+from factory.publish.compare import Difference, compare, content, package_differences
+from factory.publish.published import Reader
+from factory.publish.tags import version_tag
+from factory.registry.client import Registry
+from factory.registry.errors import RegistryError
+from factory.registry.manifests import OCI_INDEX, OCI_MANIFEST, Manifest, digest_of
 from factory.registry.referrers import Referrers
+from factory.report.details import differences_text
 from tests.fake_registry import FakeRegistry
 from tests.support import image, inputs_of, passed, record
 
@@ -58,7 +62,7 @@ class Shelf:
     def differences(self) -> list[tuple[str, Difference]]:
         """Between the images `old` and `new`."""
         old, new = (content(self.reader, tag) for tag in ("old", "new"))
-        return differences(self.reader.registry, self.reader.repository, old, new)
+        return compare(self.reader.registry, self.reader.repository, old, new)
 
 
 def _layer(files: Mapping[str, str | None]) -> bytes:
@@ -81,7 +85,7 @@ def test_equal_images_do_not_differ(shelf: Shelf) -> None:
     for tag in ("old", "new"):
         shelf.put(tag, [{"a": "1"}], ["bash-5-1.x86_64"], PATH="/bin")
     assert shelf.differences() == []
-    assert text([]) == "nothing differs"
+    assert differences_text([]) == "nothing differs"
 
 
 def test_files_that_came_went_and_changed(shelf: Shelf) -> None:
@@ -141,7 +145,7 @@ def test_environment_and_size(shelf: Shelf) -> None:
 def test_many_files_are_cut_and_counted(shelf: Shelf) -> None:
     shelf.put("old", [{}])
     shelf.put("new", [{f"file{number:03}": "1" for number in range(80)}])
-    told = text(shelf.differences())
+    told = differences_text(shelf.differences())
     assert told.endswith("and 30 more files")
     assert "file049" in told
     assert "file050" not in told

@@ -10,12 +10,16 @@ import pytest
 from factory.matrix.words import Architecture
 from factory.publish.gc import Collector, Garbage
 from factory.publish.push import index
-from factory.registry.client import Manifest, Registry, RegistryError
-from factory.registry.referrers import Document, Referrers, tag
+from factory.registry.attached import referrers_tag
+from factory.registry.client import Registry
+from factory.registry.errors import RegistryError
+from factory.registry.manifests import Manifest
+from factory.registry.referrers import Document, Referrers
 from tests.fake_registry import FakeRegistry
 
 NAME = "factory/lambda"
 TODAY = date(2026, 11, 23)
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 SBOM = Document("application/spdx+json", b"{}")
 
 
@@ -34,8 +38,8 @@ def publish(registry: FakeRegistry, salt: str, *tags: str) -> Manifest:
     return manifest
 
 
-def attach(registry: FakeRegistry, folder: Path, subject: Manifest) -> str:
-    return Referrers(Registry(retries=0), registry.repository(NAME), folder).attach(subject, SBOM)
+def attach(registry: FakeRegistry, folder: Path, subject: Manifest, document: Document = SBOM) -> str:
+    return Referrers(Registry(retries=0), registry.repository(NAME), folder).attach(subject, document)
 
 
 def test_old_dated_images_that_nothing_else_names_are_garbage(registry: FakeRegistry) -> None:
@@ -77,9 +81,9 @@ def test_what_is_attached_goes_with_its_image(registry: FakeRegistry, tmp_path: 
     old = publish(registry, "old", "20260101-a-x86_64")
     now = publish(registry, "now", "a-x86_64")
     document, _ = attach(registry, tmp_path, old), attach(registry, tmp_path, now)
-    signature = publish(registry, "signature", f"{tag(old.digest)}.sig")
-    publish(registry, "good signature", f"{tag(now.digest)}.sig")
-    listing = registry.tags(NAME)[tag(old.digest)]
+    signature = publish(registry, "signature", f"{referrers_tag(old.digest)}.sig")
+    publish(registry, "good signature", f"{referrers_tag(now.digest)}.sig")
+    listing = registry.tags(NAME)[referrers_tag(old.digest)]
     assert sorted(digests(collector(registry).find())) == sorted([old.digest, document, listing, signature.digest])
 
 
@@ -88,8 +92,27 @@ def test_the_signature_of_an_attached_document_stays_while_its_image_does(
 ) -> None:
     now = publish(registry, "now", "a-x86_64")
     document = attach(registry, tmp_path, now)
-    publish(registry, "signature", f"{tag(document)}.sig")
+    publish(registry, "signature", f"{referrers_tag(document)}.sig")
     assert collector(registry).find() == []
+
+
+def test_signatures_of_cosign_3_stay_with_what_they_sign_and_go_with_it(registry: FakeRegistry, tmp_path: Path) -> None:
+    old = publish(registry, "old", "20260101-a-x86_64")
+    now = publish(registry, "now", "a-x86_64")
+    for manifest in (old, now):
+        document = registry.manifests[NAME, attach(registry, tmp_path, manifest)]
+        for signed in (manifest, document):
+            attach(registry, tmp_path, signed, Document(BUNDLE, f'{{"for": "{signed.digest}"}}'.encode()))
+    garbage = digests(collector(registry).find())
+    for digest in garbage:
+        for key in [key for key, manifest in registry.manifests.items() if manifest.digest == digest]:
+            del registry.manifests[key]
+    assert len(garbage) == len(set(garbage)) == 1 + 3 + 2, "an image, three documents, two lists"
+    assert registry.tags(NAME).keys() == {
+        "a-x86_64",
+        referrers_tag(now.digest),
+        referrers_tag(document.digest),
+    }
 
 
 def test_looking_changes_nothing(registry: FakeRegistry) -> None:

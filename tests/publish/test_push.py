@@ -14,22 +14,16 @@ import pytest
 from factory.build.engine import Engine, EngineError
 from factory.build.records import RECORD_TYPE, TESTS_ANNOTATION, Record
 from factory.build.records import TestResult as SmokeResult
-from factory.matrix.images import Image
+from factory.matrix.images import Image, expand
 from factory.matrix.words import Architecture
-from factory.publish import push as push_module
 from factory.publish.push import NotTestedError, Publisher, index
-from factory.registry.client import (
-    DOCKER_INDEX,
-    DOCKER_MANIFEST,
-    OCI_INDEX,
-    OCI_MANIFEST,
-    Manifest,
-    Registry,
-    RegistryError,
-)
+from factory.registry.client import Registry
+from factory.registry.errors import RegistryError
+from factory.registry.manifests import DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Manifest
 from factory.registry.references import Repository
+from factory.registry.referrers import CREATED
 from tests.fake_registry import Answer, FakeRegistry
-from tests.support import failed, image, inputs_of, not_executed, passed, record
+from tests.support import failed, image, inputs_of, not_executed, passed, record, small
 
 TODAY = date(2026, 11, 23)
 NAME = "factory/lambda"
@@ -38,7 +32,7 @@ RUN_X86 = image("nodejs22.x-x86_64")
 RUN_ARM = image("nodejs22.x-arm64")
 
 
-class EngineStandIn:
+class FakeEngine:
     """Holds manifests by digest and copies them into the registry, as the engine's push does with layers."""
 
     def __init__(self, registry: FakeRegistry) -> None:
@@ -59,7 +53,7 @@ class World:
 
     def __init__(self, registry: FakeRegistry, folder: Path) -> None:
         self.registry, self.folder = registry, folder
-        self.engine = EngineStandIn(registry)
+        self.engine = FakeEngine(registry)
         self.steps: list[str] = []
 
     def publisher(self, day: date = TODAY, architectures: Sequence[Architecture] = (X86, ARM)) -> Publisher:
@@ -67,9 +61,10 @@ class World:
             cast(Engine, self.engine),
             Registry(retries=1, backoff=0.01),
             self.registry.repository(NAME),
-            lambda _: tuple(architectures),
+            {image.stem: architectures for image in expand(small())},
             day,
             self.folder,
+            pauses=(0.0, 0.0, 0.0),
         )
 
     def built(
@@ -91,8 +86,7 @@ class World:
 
 
 @pytest.fixture
-def world(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(push_module, "_PAUSES", (0.0, 0.0, 0.0))
+def world(registry: FakeRegistry, tmp_path: Path) -> World:
     return World(registry, tmp_path)
 
 
@@ -149,14 +143,14 @@ def test_unchanged_images_are_not_pushed_again(world: World) -> None:
     assert world.registry.written() == []
 
 
-def test_a_staged_image_moves_no_tag_until_it_is_promoted(world: World) -> None:
+def test_a_held_image_moves_no_tag_until_it_is_promoted(world: World) -> None:
     old = world.push(RUN_X86, world.built(RUN_X86))
     new = world.built(RUN_X86, salt="2")
-    staged = world.publisher().stage(RUN_X86, new, world.steps.append)
+    held = world.publisher().hold(RUN_X86, new, world.steps.append)
     assert world.tags()["20261123.2-nodejs22.x-x86_64"] == new.digest
     assert world.tags()["nodejs22.x-x86_64"] == old.digest
-    assert staged.pushed == {str(world.registry.repository(NAME)): ["20261123.2-nodejs22.x-x86_64"]}
-    world.publisher().promote(RUN_X86, staged, world.steps.append)
+    assert held.pushed == {str(world.registry.repository(NAME)): ["20261123.2-nodejs22.x-x86_64"]}
+    world.publisher().promote(RUN_X86, held, world.steps.append)
     assert world.tags()["nodejs22.x-x86_64"] == new.digest
     assert world.engine.pushed == ["20261123-nodejs22.x-x86_64", "20261123.2-nodejs22.x-x86_64"]
 
@@ -179,7 +173,10 @@ def test_the_record_is_attached_to_the_image(world: World) -> None:
     world.push(RUN_X86, made)
     publisher = world.publisher()
     [attached] = publisher.referrers.of(made.digest)
-    assert (attached.artifact_type, attached.annotations) == (RECORD_TYPE, {TESTS_ANNOTATION: "tests"})
+    assert (attached.artifact_type, attached.annotations) == (
+        RECORD_TYPE,
+        {TESTS_ANNOTATION: "tests", CREATED: "2026-11-23T12:00:00+00:00"},
+    )
     content = publisher.referrers.fetch(attached)
     assert content
     assert json.loads(content)["digest"] == made.digest

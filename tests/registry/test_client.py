@@ -10,15 +10,9 @@ from pathlib import Path
 import pytest
 
 from factory.errors import ExitCode
-from factory.registry.client import (
-    OCI_INDEX,
-    OCI_MANIFEST,
-    Manifest,
-    Registry,
-    RegistryError,
-    RegistryUnreachableError,
-    digest_of,
-)
+from factory.registry.client import Registry
+from factory.registry.errors import RegistryError, RegistryUnreachableError
+from factory.registry.manifests import OCI_INDEX, OCI_MANIFEST, Manifest, digest_of
 from factory.registry.references import Repository
 from tests.fake_registry import Answer, FakeRegistry
 
@@ -227,3 +221,27 @@ def test_a_blob_that_is_there_although_the_answer_was_lost_is_stored(registry: F
     registry.blobs[digest_of(content)] = content
     registry.failures.extend([missing, begun, Answer(404)])
     assert _client().put_blob(registry.repository(), content) == digest_of(content)
+
+
+def test_a_token_goes_to_the_registrys_own_host_alone(registry: FakeRegistry) -> None:
+    """An upload's place, or what a blob is redirected to, may be a storage somewhere: it gets no credentials."""
+    content = b"a document"
+    with FakeRegistry() as storage:
+        registry.demand_token()
+        registry.elsewhere = f"http://{storage.host}"
+        client = _client()
+        assert client.put_blob(registry.repository(), content) == digest_of(content)
+        assert client.blob(registry.repository(), digest_of(content)) == content
+        assert any(line.startswith("PUT ") for line in storage.requests)
+        assert any(line.startswith("GET ") for line in storage.requests)
+        assert set(storage.authorizations) == {""}
+        assert any(sent.startswith("Bearer ") for sent in registry.authorizations)
+
+
+def test_another_host_that_asks_for_a_token_gets_none(registry: FakeRegistry) -> None:
+    with FakeRegistry() as storage:
+        storage.demand_token()
+        registry.elsewhere = f"http://{storage.host}"
+        with pytest.raises(RegistryError, match=f"{storage.host} refuses access"):
+            _client().put_blob(registry.repository(), b"a document")
+        assert not any("/token" in line for line in storage.requests)

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from factory.registry.client import OCI_INDEX, OCI_MANIFEST, Manifest, Registry, RegistryError
-from factory.registry.referrers import Document, Referrers, tag
+from factory.registry.attached import referrers_tag
+from factory.registry.client import Registry
+from factory.registry.errors import RegistryError
+from factory.registry.manifests import OCI_INDEX, OCI_MANIFEST, Manifest
+from factory.registry.referrers import CREATED, Document, Referrers
 from tests.fake_registry import FakeRegistry
 
 NAME = "factory/lambda"
@@ -98,7 +101,7 @@ def test_the_fallback_index_has_the_tag_and_the_entries_of_the_specification(
     registry: FakeRegistry, tmp_path: Path, subject: Manifest
 ) -> None:
     digest = referrers(registry, tmp_path).attach(subject, SBOM)
-    index = registry.manifests[NAME, tag(subject.digest)]
+    index = registry.manifests[NAME, referrers_tag(subject.digest)]
     assert index.media_type == OCI_INDEX
     [entry] = index.json()["manifests"]
     assert entry == {
@@ -124,3 +127,25 @@ def test_a_document_that_is_gone_is_none(world: Referrers, registry: FakeRegistr
     [found] = world.of(subject.digest)
     del registry.manifests[NAME, found.digest]
     assert world.fetch(found) is None
+
+
+def test_the_youngest_is_last_whatever_the_order_of_the_list(
+    registry: FakeRegistry, subject: Manifest, tmp_path: Path
+) -> None:
+    """cosign 3 sorts by digest the index of a registry without the referrers API."""
+    world = referrers(registry, tmp_path)
+    days = [f"2026-11-{day}T00:00:00+00:00" for day in range(10, 18)]
+    made = [world.attach(subject, Document(SBOM.media_type, b"{}", {CREATED: day})) for day in days]
+    timeless = world.attach(subject, SBOM)
+    assert made != sorted(made)
+    index = registry.manifests[NAME, referrers_tag(subject.digest)].json()
+    index["manifests"].sort(key=lambda entry: entry["digest"])
+    registry.keep(NAME, referrers_tag(subject.digest), Manifest(OCI_INDEX, json.dumps(index).encode()))
+    assert [found.digest for found in world.of(subject.digest)] == [timeless, *made]
+
+
+def test_every_page_of_a_registrys_list_is_read(registry: FakeRegistry, subject: Manifest, tmp_path: Path) -> None:
+    registry.keeps_referrers, registry.referrers_page = True, 2
+    world = referrers(registry, tmp_path)
+    digests = [world.attach(subject, Document(SBOM.media_type, b'{"n": %d}' % number)) for number in range(5)]
+    assert [found.digest for found in world.of(subject.digest)] == digests

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from factory.registry.client import OCI_MANIFEST, Manifest
+from factory.registry.manifests import OCI_MANIFEST, Manifest
 from factory.registry.references import Repository
 from factory.trust.content import ContentTrust
 from factory.trust.tools import TrustError
@@ -44,27 +44,27 @@ def _verbs(folder: Path) -> list[str]:
 
 
 def test_the_first_tag_makes_the_collection_and_the_second_does_not(trust: ContentTrust, tmp_path: Path) -> None:
-    trust.enter("al2", MANIFEST)
+    trust.sign("al2", MANIFEST)
     assert _verbs(tmp_path) == ["lookup", "list", "init", "key", "publish", "addhash"]
     (tmp_path / "calls").unlink()
-    trust.enter("al2023", MANIFEST)
+    trust.sign("al2023", MANIFEST)
     assert _verbs(tmp_path) == ["lookup", "list", "addhash"]
 
 
 def test_a_target_is_length_and_digest_of_the_manifest(trust: ContentTrust, tmp_path: Path) -> None:
-    trust.enter("al2", MANIFEST)
+    trust.sign("al2", MANIFEST)
     assert (tmp_path / "targets").read_text() == f"al2 {MANIFEST.digest} {len(MANIFEST.content)}\n"
 
 
 def test_what_is_entered_already_is_left_alone(trust: ContentTrust, tmp_path: Path) -> None:
-    trust.enter("al2", MANIFEST)
+    trust.sign("al2", MANIFEST)
     (tmp_path / "calls").unlink()
-    trust.enter("al2", MANIFEST)
+    trust.sign("al2", MANIFEST)
     assert _verbs(tmp_path) == ["lookup"]
 
 
 def test_passphrases_are_dockers_and_no_arguments(trust: ContentTrust, tmp_path: Path) -> None:
-    trust.enter("al2", MANIFEST)
+    trust.sign("al2", MANIFEST)
     calls = (tmp_path / "calls").read_text().splitlines()
     assert all(call.endswith(" (planted)") and call.count("planted") == 1 for call in calls)
 
@@ -73,12 +73,12 @@ def test_the_certificate_of_a_server_is_found_where_docker_finds_it(trust: Conte
     certificate = tmp_path / "docker" / "tls" / "notary.example:4443" / "ca.crt"
     certificate.parent.mkdir(parents=True)
     certificate.write_text("")
-    trust.enter("al2", MANIFEST)
+    trust.sign("al2", MANIFEST)
     assert f"--tlscacert={certificate}" in (tmp_path / "calls").read_text()
 
 
 def test_a_server_that_does_not_answer_begins_no_collection(trust: ContentTrust, tmp_path: Path) -> None:
     (tmp_path / "down").touch()
     with pytest.raises(TrustError, match="server unreachable"):
-        trust.enter("al2", MANIFEST)
+        trust.sign("al2", MANIFEST)
     assert "init" not in _verbs(tmp_path)

@@ -1,4 +1,4 @@
-"""Provenance, vouching and verifying, with stand-ins for cosign and syft: the real ones are called in tests/lab."""
+"""Provenance, attesting, signing, verifying, with stand-ins for cosign and syft: tests/lab calls the real ones."""
 
 from __future__ import annotations
 
@@ -14,25 +14,31 @@ from factory.build.records import RECORD_TYPE, document
 from factory.cli import main as cli
 from factory.errors import MachineError
 from factory.plan.keys import Inputs
-from factory.registry.client import OCI_INDEX, OCI_MANIFEST, Manifest, Registry
+from factory.registry.attached import PREDICATE_ANNOTATION, SIGNATURE_PREDICATE, referrers_tag, signature_tag
+from factory.registry.client import Registry
+from factory.registry.manifests import OCI_INDEX, OCI_MANIFEST, Manifest
 from factory.registry.references import Repository
-from factory.registry.referrers import Document, Referrers
-from factory.trust.endorse import Voucher
-from factory.trust.provenance import IN_TOTO, Builder, provenance
+from factory.registry.referrers import CREATED, Document, Referrers
+from factory.trust.attest import Attester
+from factory.trust.provenance import IN_TOTO, Origin, provenance
 from factory.trust.sbom import CYCLONEDX, SPDX
-from factory.trust.signing import Signer, Trusted, signature_tag
+from factory.trust.signing import Cosign, Trusted
 from factory.trust.tools import TrustError
-from factory.trust.verify import Finding, Verifier
+from factory.trust.verify import Verdict, Verifier
 from tests.fake_registry import FakeRegistry
 from tests.support import digest, image, inputs_of, passed, record
 
 NAME = "factory/lambda"
 TAG = "nodejs22.x-x86_64"
 SOURCE = "https://git.example/factory"
-HERE = Builder(f"{SOURCE}#a-machine-of-somebodys", "", SOURCE, "c0ffee", False)
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+SIGNATURE = {PREDICATE_ANNOTATION: SIGNATURE_PREDICATE}
+LATER = {CREATED: "2999-01-01T00:00:00+00:00"}
+HERE = Origin(f"{SOURCE}#a-machine-of-somebodys", "", SOURCE, "c0ffee", False)
 DOCUMENTS = {"provenance": IN_TOTO, "SBOM (SPDX)": SPDX, "SBOM (CycloneDX)": CYCLONEDX, "smoke record": RECORD_TYPE}
 
 COSIGN = """#!/bin/sh
+[ "$1 $2" = "sign --help" ] && { echo "${COSIGN_HELP:-}"; exit 0; }
 # Remembers what it signed; refuses whatever it did not sign, as the real one does.
 [ "$COSIGN_FAILS" ] && { echo "Error: signing: no such key" >&2; echo "main.go:74: error" >&2; exit 1; }
 for word; do case $word in *@sha256:*)
@@ -66,7 +72,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class World:
-    """A published image, and what vouches for it and checks it."""
+    """A published image, and what attests, signs and checks it."""
 
     def __init__(self, registry: FakeRegistry, folder: Path) -> None:
         self.registry, self.folder = registry, folder
@@ -75,22 +81,37 @@ class World:
         self.referrers = Referrers(self.client, self.repository, folder)
         self.manifest = registry.image(NAME, TAG)
         self.record = record(TAG, _inputs(), passed(), with_digest=self.manifest.digest)
-        self.signer = Signer(self.client, self.repository, "cosign.key", logged=False)
+        self.signer = Cosign(self.referrers, "cosign.key", logged=False)
 
     def publish(self) -> None:
         """As a push does it: the record is attached before the rest."""
         self.referrers.attach(self.manifest, document(self.record))
-        self.vouch()
+        self.endorse()
 
-    def vouch(self, signer: bool = True) -> None:
-        Voucher(self.referrers, HERE, True, self.signer if signer else None).vouch(self.manifest, self.record)
+    def endorse(self, signer: bool = True) -> None:
+        Attester(self.referrers, HERE).attest(self.manifest, self.record)
+        if signer:
+            self.sign()
 
     def sign(self) -> None:
-        Voucher(self.referrers, HERE, False, self.signer).vouch(self.manifest, self.record)
+        self.signer.sign(TAG, self.manifest)
 
-    def verify(self, reference: str = TAG) -> dict[str, Finding]:
+    def verify(self, reference: str = TAG) -> dict[str, Verdict]:
         verifier = Verifier(self.referrers, Trusted("cosign.pub", logged=False))
         return {finding.item: finding for finding in verifier.verify(reference)}
+
+    def bundle(self, digest: str, annotations: dict[str, str]) -> None:
+        """Attaches a bundle as cosign 3 does: its annotations are not in the index of a registry without the API."""
+        subject = self.client.manifest(self.repository, digest)
+        assert subject
+        made = self.referrers.attach(subject, Document(BUNDLE, f'{{"for": "{digest}"}}'.encode(), annotations))
+        if not self.registry.keeps_referrers:
+            index = self.registry.manifests[NAME, referrers_tag(digest)].json()
+            for entry in index["manifests"]:
+                if entry["digest"] == made:
+                    del entry["annotations"]
+            index["manifests"].sort(key=lambda entry: entry["digest"])
+            self.registry.keep(NAME, referrers_tag(digest), Manifest(OCI_INDEX, json.dumps(index).encode()))
 
     def calls(self) -> list[str]:
         return (self.folder / "signed.calls").read_text().splitlines()
@@ -157,23 +178,23 @@ def test_started_and_finished_are_utc_whatever_the_clock_of_the_record() -> None
 
 
 def test_a_checkout_that_differs_from_its_commit_is_told(tmp_path: Path) -> None:
-    clean = Builder.here(SOURCE, _checkout(tmp_path), {})
+    clean = Origin.here(SOURCE, _checkout(tmp_path), {})
     assert (clean.modified, len(clean.commit or "")) == (False, 40)
     (tmp_path / "file").write_text("changed")
-    changed = Builder.here(SOURCE, tmp_path, {})
+    changed = Origin.here(SOURCE, tmp_path, {})
     assert changed.modified
     [source] = [one for one in _dependencies(changed) if one["uri"].startswith("git+")]
     assert source["annotations"] == {"modified": True}
 
 
 def test_outside_of_a_checkout_there_is_no_commit(tmp_path: Path) -> None:
-    builder = Builder.here(SOURCE, tmp_path, {})
+    builder = Origin.here(SOURCE, tmp_path, {})
     assert builder.commit is None
     assert not any(one["uri"].startswith("git+") for one in _dependencies(builder))
 
 
 def test_on_github_builder_and_run_are_those_of_the_workflow(tmp_path: Path) -> None:
-    builder = Builder.here(
+    builder = Origin.here(
         SOURCE,
         tmp_path,
         {
@@ -191,11 +212,11 @@ def test_on_github_builder_and_run_are_those_of_the_workflow(tmp_path: Path) -> 
 
 
 def test_what_only_says_that_it_is_github_is_no_job_of_githubs(tmp_path: Path) -> None:
-    builder = Builder.here(SOURCE, tmp_path, {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "a/b"})
-    assert builder == Builder.here(SOURCE, tmp_path, {})
+    builder = Origin.here(SOURCE, tmp_path, {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "a/b"})
+    assert builder == Origin.here(SOURCE, tmp_path, {})
 
 
-def test_what_is_vouched_for_passes(world: World) -> None:
+def test_what_is_attested_and_signed_passes(world: World) -> None:
     world.publish()
     findings = world.verify()
     assert all(finding.ok for finding in findings.values()), findings
@@ -204,18 +225,60 @@ def test_what_is_vouched_for_passes(world: World) -> None:
     assert findings["SBOM (CycloneDX)"].seen == "2 components, signed"
 
 
-def test_vouching_again_writes_nothing_and_lists_nothing_anew(world: World, registry: FakeRegistry) -> None:
+def test_endorsing_again_writes_nothing_and_lists_nothing_anew(world: World, registry: FakeRegistry) -> None:
     world.publish()
     for signed in (world.folder / "signed").read_text().split():
         registry.keep(NAME, signature_tag(signed), world.manifest)  # where the real cosign leaves them
     before, calls = dict(registry.manifests), world.calls()
-    world.vouch()
+    world.endorse()
     assert registry.manifests == before
     assert world.calls() == calls
 
 
+@pytest.mark.parametrize("keeps_referrers", [True, False], ids=["referrers API", "fallback tag"])
+def test_a_bundle_is_a_signature_too_and_is_not_signed_in_its_turn(
+    world: World, registry: FakeRegistry, keeps_referrers: bool
+) -> None:
+    """cosign 3 attaches signatures as referrers, and makes no tag."""
+    registry.keeps_referrers = keeps_referrers
+    world.publish()
+    signed = (world.folder / "signed").read_text().split()
+    for one in signed:
+        world.bundle(one, SIGNATURE)
+    calls = world.calls()
+    world.endorse()
+    assert world.calls() == calls, "nothing is signed again, and no signature at all"
+    assert len(signed) == len(set(signed)) == 1 + len(DOCUMENTS)
+
+
+def test_a_statement_in_a_bundle_is_no_signature_and_gets_none(world: World, registry: FakeRegistry) -> None:
+    """As `cosign attest` attaches it."""
+    world.bundle(world.manifest.digest, {PREDICATE_ANNOTATION: "https://spdx.dev/Document"})
+    assert not world.referrers.is_signed(world.manifest.digest)
+    world.sign()
+    assert (world.folder / "signed").read_text().split() == [world.manifest.digest]
+
+
+def test_an_old_cosign_that_cannot_read_a_signature_is_told(world: World) -> None:
+    world.publish()
+    (world.folder / "signed").write_text("")
+    world.bundle(world.manifest.digest, SIGNATURE)
+    assert _failed(world.verify())["signature"] == "no signatures found by this cosign; its signature is cosign 3's"
+    assert _failed(world.verify())["provenance"] == "no signatures found"
+
+
+@pytest.mark.parametrize(("told", "words"), [("--use-signing-config", {"--use-signing-config=false"}), ("", set())])
+def test_a_cosign_that_would_fetch_its_servers_is_told_not_to(
+    world: World, monkeypatch: pytest.MonkeyPatch, told: str, words: set[str]
+) -> None:
+    monkeypatch.setenv("COSIGN_HELP", told)
+    world.sign()
+    (call,) = [call for call in world.calls() if call.startswith("sign ")]
+    assert {word for word in call.split() if "signing-config" in word} == words
+
+
 def test_without_a_key_documents_are_attached_and_nothing_is_signed(world: World) -> None:
-    world.vouch(signer=False)
+    world.endorse(signer=False)
     assert {one.artifact_type for one in world.referrers.of(world.manifest.digest)} == {IN_TOTO, SPDX, CYCLONEDX}
     assert all(call.startswith("scan ") for call in world.calls())
 
@@ -250,7 +313,7 @@ def test_a_document_that_is_missing_fails_its_line_alone(world: World, item: str
 @pytest.mark.parametrize("item", DOCUMENTS)
 def test_a_younger_document_that_nobody_signed_fails(world: World, item: str) -> None:
     world.publish()
-    world.referrers.attach(world.manifest, Document(DOCUMENTS[item], b'{"packages": [], "components": []}'))
+    world.referrers.attach(world.manifest, Document(DOCUMENTS[item], b'{"packages": [], "components": []}', LATER))
     assert _failed(world.verify()) == {item: "no signatures found"}
 
 
@@ -287,7 +350,7 @@ def test_the_signed_document_of_another_image_fails(registry: FakeRegistry, worl
 )
 def test_a_signed_document_that_says_nothing_of_the_image_fails(world: World, item: str, content: bytes) -> None:
     world.publish()
-    world.referrers.attach(world.manifest, Document(DOCUMENTS[item], content))
+    world.referrers.attach(world.manifest, Document(DOCUMENTS[item], content, LATER))
     world.sign()
     assert list(_failed(world.verify())) == [item]
 
@@ -295,7 +358,7 @@ def test_a_signed_document_that_says_nothing_of_the_image_fails(world: World, it
 def test_a_record_of_tests_that_did_not_pass_fails(world: World) -> None:
     untested = record(TAG, _inputs(), None, with_digest=world.manifest.digest)
     world.referrers.attach(world.manifest, document(untested))
-    world.vouch()
+    world.endorse()
     assert _failed(world.verify()) == {"smoke record": "it tells of no smoke test that passed"}
 
 
@@ -389,7 +452,7 @@ def _inputs() -> Inputs:
     return inputs_of()(image(TAG))
 
 
-def _statement(builder: Builder) -> Any:
+def _statement(builder: Origin) -> Any:
     made = provenance(
         Repository("registry.example", NAME), record(TAG, _inputs(), passed(), with_digest=digest("image")), builder
     )
@@ -397,7 +460,7 @@ def _statement(builder: Builder) -> Any:
     return json.loads(made.content)
 
 
-def _dependencies(builder: Builder) -> list[dict[str, Any]]:
+def _dependencies(builder: Origin) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = _statement(builder)["predicate"]["buildDefinition"]["resolvedDependencies"]
     return found
 
@@ -410,5 +473,5 @@ def _checkout(folder: Path) -> Path:
     return folder
 
 
-def _failed(findings: dict[str, Finding]) -> dict[str, str]:
+def _failed(findings: dict[str, Verdict]) -> dict[str, str]:
     return {item: finding.seen for item, finding in findings.items() if not finding.ok}
