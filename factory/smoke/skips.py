@@ -1,62 +1,48 @@
-"""Coverage: which runtimes cannot be executed where the lab stands in for upstream, as `coverage.toml` says it.
+"""Skipped tests: which images cannot be executed here, and why, as the file of `--skip-tests` says.
 
-The lab has no interpreter of some versions. Images of such runtimes are built from stand-ins of the same layout, so all
-but an invocation is checked; none of them ever counts as having passed.
+Such an image is built, and given the checks that need no invocation. It never counts as tested, and it may be pushed
+to a registry on the loopback address only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from factory.errors import did_you_mean
 from factory.matrix.images import Image, architectures_of
-from factory.matrix.loading import MatrixError, read_text, toml
-from factory.matrix.positions import line_of, positions
+from factory.matrix.loading import refusal, toml
 from factory.matrix.problems import Problem
 from factory.matrix.schema import Matrix
 from factory.matrix.words import Architecture
-from factory.registry.references import host_name, mirrored, split_reference
 
-_KEYS = ("mirror", "runtimes")
+_KEYS = ("runtimes",)
 _REASON = 'write "runtime" = "reason", or "runtime" = { arm64 = "reason" } where only that architecture is not executed'
 
 
 @dataclass(frozen=True)
-class Coverage:
-    """Why which images cannot be executed where upstream is mirrored to the host `mirror`."""
+class SkippedTests:
+    """Why which images are not executed, by runtime and architecture; by default all are."""
 
-    mirror: str = ""
     runtimes: Mapping[str, Mapping[Architecture, str]] = field(default_factory=dict)
 
     def reason(self, image: Image) -> str | None:
-        """Why an image is not executed in the lab; None for one that is."""
+        """Why an image is not executed; None for one that is."""
         return self.runtimes.get(image.runtime or "", {}).get(image.architecture)
 
-    def reason_behind(self, image: Image, matrix: Matrix, mirrors: Mapping[str, str]) -> str | None:
-        """The same with these mirrors: only where they lead to the lab are there stand-ins."""
-        upstream, _, _ = split_reference(matrix.bases[image.base].upstream)
-        return self.reason(image) if host_name(mirrored(upstream, mirrors)) == self.mirror else None
 
-
-def read(file: Path, matrix: Matrix) -> Coverage:
-    """The coverage in a file; where there is none, everything is executed.
+def parse(text: str, name: str, matrix: Matrix) -> SkippedTests:
+    """The tests that a file of this name and text says to skip.
 
     Raises:
         MatrixError: with all that is wrong.
-        UsageError: the file cannot be read.
     """
-    if not file.exists():
-        return Coverage()
-    text = read_text(file)
-    raw = toml(text, str(file))
+    raw = toml(text, name)
     problems = list(_problems(raw, matrix))
     if problems:
-        found = positions(text)
-        raise MatrixError(str(file), [problem.at(line_of(problem.path, found)) for problem in problems])
-    return Coverage(raw["mirror"], {name: _reasons(name, said, matrix) for name, said in raw["runtimes"].items()})
+        raise refusal(text, name, problems)
+    return SkippedTests({runtime: _reasons(runtime, said, matrix) for runtime, said in raw["runtimes"].items()})
 
 
 def _reasons(name: str, said: str | Mapping[str, str], matrix: Matrix) -> dict[Architecture, str]:
@@ -68,9 +54,7 @@ def _reasons(name: str, said: str | Mapping[str, str], matrix: Matrix) -> dict[A
 
 def _problems(raw: Mapping[str, Any], matrix: Matrix) -> Iterator[Problem]:
     for key in raw.keys() - set(_KEYS):
-        yield Problem((key,), "is no key of the coverage", did_you_mean(key, _KEYS))
-    if not isinstance(raw.get("mirror"), str):
-        yield Problem(("mirror",), "is missing", 'name the host that holds the stand-ins: mirror = "127.0.0.1"')
+        yield Problem((key,), "is no key of this file", did_you_mean(key, _KEYS))
     runtimes = raw.get("runtimes")
     if not isinstance(runtimes, Mapping):
         yield Problem(("runtimes",), "is missing", "add the table `[runtimes]`, empty where all are executed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,11 +13,13 @@ from pydantic import ValidationError
 
 from factory.errors import UsageError
 from factory.matrix.downloads import Artifact
-from factory.matrix.lock import Lock, Locked, StandIn, Unresolved, wanted_archives, wanted_images
+from factory.matrix.lock import Lock, Locked, Replaced, Unresolved, wanted_archives, wanted_images
 from factory.matrix.schema import Matrix
 from factory.matrix.words import Architecture
 from factory.registry import http as web
-from factory.registry.client import Manifest, Registry, RegistryError, RegistryUnreachableError
+from factory.registry.client import Registry
+from factory.registry.errors import RegistryError, RegistryUnreachableError
+from factory.registry.manifests import Manifest
 from factory.registry.references import (
     Repository,
     mirrored,
@@ -50,16 +52,16 @@ class _Found:
 class Resolver:
     """Asks registries and file servers, through mirrors, on a given day.
 
-    With `tolerant`, no answer is noted instead of raised. With `stand_ins` the mirrors are a lab: it need not have all,
-    and what it has is not what upstream has: other archives, images that upstream did not sign. `folder` is the
-    matrix's, from which it names its keys.
+    With `tolerant`, no answer is noted instead of raised. `folder` is the matrix's, from which it names its keys.
+    `incomplete` are the hosts whose mirrors are no copies: what such a mirror lacks is noted, an archive that is
+    another one is noted with its own checksum, and nobody asks for upstream's signature of what it has.
     """
 
     registry: Registry
     mirrors: Mapping[str, str]
     today: date
     tolerant: bool = False
-    stand_ins: bool = False
+    incomplete: Collection[str] = ()
     http: requests.Session = field(default_factory=web.session)
     folder: Path = field(default_factory=Path)
 
@@ -78,7 +80,7 @@ class Resolver:
         told = {
             "if this is meant, change `architectures` or the reference in the matrix": losses,
             "if upstream signs otherwise now, change `signatures` in the matrix": unsigned,
-            "if this is meant, change the address or the checksum in the matrix, or say --stand-ins to a lab": wrong,
+            "if this is meant, change the address or the checksum in the matrix": wrong,
         }
         if any(told.values()):
             remedies = "; ".join(remedy for remedy, lines in told.items() if lines)
@@ -101,7 +103,7 @@ class Resolver:
         losses = [
             loss
             for reference, answer in found.items()
-            for loss in _losses(reference, answer.locked, wanted[reference], old.images.get(reference))
+            for loss in self._losses(reference, answer.locked, wanted[reference], old.images.get(reference))
         ]
         upstream = Upstream(matrix, self.folder)
         asked = pool.map(
@@ -119,9 +121,9 @@ class Resolver:
     def _unsigned(
         self, upstream: Upstream, reference: str, found: _Found, wanted: frozenset[Architecture], old: Locked | None
     ) -> list[str]:
-        """What is new of a reference and has no good signature. What a lab stands in for is not upstream's anyhow."""
+        """What is new of a reference and has no good signature. An incomplete mirror has other images."""
         host, name, _ = split_reference(reference)
-        if found.locked is None or (self.stand_ins and host in self.mirrors):
+        if found.locked is None or self._may_differ(host):
             return []
         known = old.digests if old else {}
         new = {
@@ -142,8 +144,8 @@ class Resolver:
                 raise
             return _Found(Locked(unresolved=f"{host} could not be reached on {self.today}"))
         if manifest is None:
-            lacks = Locked(unresolved=f"{mirrored(host, self.mirrors)} does not stand in for it")
-            return _Found(lacks if self.stand_ins and host in self.mirrors else None)
+            lacks = Locked(unresolved=f"{mirrored(host, self.mirrors)} has no such tag")
+            return _Found(lacks if self._may_differ(host) else None)
         try:
             return _Found(Locked(digests=self._digests(repository, manifest), resolved=self.today), manifest.digest)
         except (RegistryError, KeyError, AttributeError, ValidationError) as error:
@@ -152,7 +154,7 @@ class Resolver:
 
     def _archives(
         self, pool: ThreadPoolExecutor, matrix: Matrix, old: Lock, upgrade: bool
-    ) -> tuple[dict[str, str | StandIn | Unresolved], list[str]]:
+    ) -> tuple[dict[str, str | Replaced | Unresolved], list[str]]:
         """What is locked of the archives, and what is wrong with them."""
         wanted = wanted_archives(matrix)
         kept = {
@@ -167,16 +169,18 @@ class Resolver:
         right = {url: locked for url, locked in found.items() if not isinstance(locked, _Wrong)}
         return {**kept, **right}, [told.text for told in wrong]
 
-    def _known(self, artifact: Artifact, old: str | StandIn | Unresolved | None, upgrade: bool) -> str | None:
+    def _known(self, artifact: Artifact, old: str | Replaced | Unresolved | None, upgrade: bool) -> str | None:
         """The digits that need no download: declared ones, unless a mirror was not looked at yet; locked ones."""
         locked = old if isinstance(old, str) else None
         if mirrored_url(artifact.url, self.mirrors) == artifact.url:
             return artifact.digits or (None if upgrade else locked)
-        if upgrade or self.stand_ins or (artifact.digits and artifact.digits != locked):
+        if upgrade or self._may_differ(split_url(artifact.url)) or (artifact.digits and artifact.digits != locked):
             return None
         return locked
 
-    def _hash(self, artifact: Artifact, old: str | StandIn | Unresolved | None) -> str | StandIn | Unresolved | _Wrong:
+    def _hash(
+        self, artifact: Artifact, old: str | Replaced | Unresolved | None
+    ) -> str | Replaced | Unresolved | _Wrong:
         """What a file server, or its mirror, says of an archive."""
         where = mirrored_url(artifact.url, self.mirrors)
         asked = "" if where == artifact.url else f", asked at {where}"
@@ -191,14 +195,32 @@ class Resolver:
                 return old
             return Unresolved(unresolved=f"{split_url(artifact.url)} could not be reached on {self.today}")
         if found is None:
-            if self.stand_ins and asked:
-                return Unresolved(unresolved=f"{split_url(where)} does not stand in for it")
+            if self._may_differ(split_url(artifact.url)):
+                return Unresolved(unresolved=f"{split_url(where)} has no such file")
             return _Wrong(f"{artifact.url}{asked}: there is no such file")
         if not artifact.digits or found == artifact.digits:
             return found
-        if self.stand_ins and asked:
-            return StandIn(stand_in=found)
+        if self._may_differ(split_url(artifact.url)):
+            return Replaced(instead=found)
         return _Wrong(f"{artifact.url}{asked}: its {artifact.algorithm} is {found}, the matrix says {artifact.digits}")
+
+    def _losses(
+        self, reference: str, found: Locked | None, wanted: frozenset[Architecture], old: Locked | None
+    ) -> list[str]:
+        """What upstream no longer has, or never had, in words; an incomplete mirror may lack an architecture."""
+        if found is None:
+            return [f"{reference}: upstream has no such tag"]
+        if found.unresolved or self._may_differ(split_reference(reference)[0]):
+            return []
+        had = old.digests.keys() if old else set()
+        return [
+            f"{reference}: upstream {'lost' if architecture in had else 'has no'} {architecture}"
+            for architecture in sorted(wanted - found.digests.keys())
+        ]
+
+    def _may_differ(self, host: str) -> bool:
+        """Whether what is asked in the place of a host is no copy of it."""
+        return host in self.incomplete and host in self.mirrors
 
     def _digests(self, repository: Repository, manifest: Manifest) -> dict[Architecture, str]:
         if not manifest.is_index:
@@ -221,23 +243,10 @@ def _complete(locked: Locked | None, architectures: frozenset[Architecture]) -> 
     return locked is not None and locked.unresolved is None and architectures <= locked.digests.keys()
 
 
-def _losses(reference: str, found: Locked | None, wanted: frozenset[Architecture], old: Locked | None) -> list[str]:
-    """What upstream no longer has, or never had, in words."""
-    if found is None:
-        return [f"{reference}: upstream has no such tag"]
-    if found.unresolved:
-        return []
-    had = old.digests.keys() if old else set()
-    return [
-        f"{reference}: upstream {'lost' if architecture in had else 'has no'} {architecture}"
-        for architecture in sorted(wanted - found.digests.keys())
-    ]
-
-
 def _settle(found: Locked | None, wanted: frozenset[Architecture], old: Locked | None) -> Locked:
-    """What to write: only the wanted architectures; the old entry, with its day, where nothing moved."""
+    """What to write of the wanted architectures; the old entry, with its day, where nothing moved."""
     assert found is not None
     if found.unresolved:
         return old if old and old.digests else found
-    digests = {architecture: found.digests[architecture] for architecture in sorted(wanted)}
+    digests = {architecture: found.digests[architecture] for architecture in sorted(wanted & found.digests.keys())}
     return old if old and old.digests == digests else Locked(digests=digests, resolved=found.resolved)

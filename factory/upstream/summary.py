@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from factory.build.records import Record
 from factory.matrix.images import Image, with_ancestors
-from factory.matrix.lock import Lock, StandIn, Unresolved
+from factory.matrix.lock import Lock, Replaced, Unresolved
 from factory.matrix.words import Variant
 from factory.plan.planner import short
 from factory.publish.compare import Difference, package_differences
@@ -48,7 +48,7 @@ def summary(
         users = [image for image in images if move.upstream in upstreams(image)]
         of_it = [image for image in images if move.architecture in ("-", image.architecture)]
         touched = [image for image in of_it if any(each in users for each in with_ancestors([image]))]
-        subjects = ", ".join(dict.fromkeys(image.subject for image in touched)) or "-"
+        subjects = ", ".join(dict.fromkeys(image.declared for image in touched)) or "-"
         lines.append(
             f"| {subjects} | `{move.upstream}` | {move.architecture} | {_code(move.old)} | {_code(move.new)} |"
         )
@@ -75,9 +75,9 @@ def _archives(old: Lock, new: Lock) -> Iterator[Move]:
             yield Move(url, "-", before, after)
 
 
-def _checksum(archive: str | StandIn | Unresolved | None) -> str | None:
-    if isinstance(archive, StandIn):
-        return f"stand-in {archive.stand_in}"
+def _checksum(archive: str | Replaced | Unresolved | None) -> str | None:
+    if isinstance(archive, Replaced):
+        return archive.instead
     return "unresolved" if isinstance(archive, Unresolved) else archive
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -15,14 +15,17 @@ from uuid import uuid4
 
 import pytest
 
-from factory.registry.client import Manifest, Registry
+from factory.registry.client import Registry
+from factory.registry.manifests import Manifest
 from factory.registry.references import Repository
+from factory.smoke.container import OWNER
 from tools.lab import archives
 from tools.lab.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 FACTORY = str(Path(sys.executable).parent / "factory")
 MIRRORS = archives.mirrors(Settings.from_environment())
+SKIPPED = ROOT / "tools" / "lab" / "coverage.toml"
 LAB = f"127.0.0.1:{os.environ.get('LAB_PORT', '5000')}"
 
 
@@ -56,6 +59,7 @@ class Factory:
             "FACTORY_REGISTRY": str(self.repository),
             "FACTORY_MIRROR": MIRRORS,
             "FACTORY_NETWORK": "host",
+            "FACTORY_SKIP_TESTS": str(SKIPPED),
             "FACTORY_PIP_CONF": str(archives.pip_configuration(Settings.from_environment())),
             **self.extra,
         }
@@ -101,14 +105,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lock of the repository's matrix against the lab."""
     lock = tmp_path_factory.mktemp("lock") / "lab.lock"
     subprocess.run(
-        [
-            FACTORY,
-            "lock",
-            "--allow-unresolved",
-            "--stand-ins",
-            "--lock",
-            str(lock),
-        ],
+        [sys.executable, "-m", "tools.lab.lock", "--allow-unresolved", "--lock", str(lock)],
         env={**os.environ, "FACTORY_MIRROR": MIRRORS},
         cwd=ROOT,
         check=True,
@@ -129,7 +126,6 @@ def factory_with(tmp_path: Path, locked: Path) -> Callable[[str], Factory]:
     def make(text: str) -> Factory:
         matrix = tmp_path / "matrix.toml"
         matrix.write_text((ROOT / "matrix.toml").read_text() + text)
-        shutil.copy(ROOT / "coverage.toml", tmp_path)
         return _factory(tmp_path, matrix, locked)
 
     return make
@@ -139,13 +135,23 @@ def factory_with(tmp_path: Path, locked: Path) -> Callable[[str], Factory]:
 def no_containers_left() -> Iterator[None]:
     """No test may leave a container of the smoke tests behind."""
     yield
-    left = subprocess.run(
-        ["docker", "ps", "--all", "--quiet", "--filter", "label=io.github.lambda-factory.smoke-owner"],
+    listed = subprocess.run(
+        ["docker", "ps", "--all", "--filter", f"label={OWNER}", "--format", f'{{{{.ID}}}} {{{{.Label "{OWNER}"}}}}'],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert left == ""
+    left = dict(line.split() for line in listed.splitlines())
+    assert {name: owner for name, owner in left.items() if not Path(f"/proc/{owner}").exists()} == {}
+
+
+@pytest.fixture(autouse=True)
+def in_turn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests of several processes share the engine; one that is marked `last` has it to itself."""
+    alone = request.node.get_closest_marker("last") is not None
+    with (tmp_path_factory.getbasetemp().parent / "in-turn").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
 
 
 def _factory(folder: Path, matrix: Path, lock: Path) -> Factory:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from factory.registry.client import OCI_MANIFEST, Manifest
+from factory.registry.manifests import OCI_MANIFEST, Manifest
 from factory.registry.references import Repository
 from factory.trust.content import ContentTrust
 from tests.lab.conftest import Factory
@@ -113,7 +113,7 @@ def test_docker_finds_every_tag_of_a_push_signed(factory: Factory, server: str, 
         pushed("push", IMAGE, "--content-trust", server)
         assert _signed(pushed, server) == expected
         moved = Manifest(OCI_MANIFEST, b'{"schemaVersion": 2}')
-        ContentTrust(server, pushed.repository, tmp_path).enter(IMAGE, moved)
+        ContentTrust(server, pushed.repository, tmp_path).sign(IMAGE, moved)
         assert _signed(pushed, server) == {**expected, IMAGE: moved.digest}
         assert not [file for file in (tmp_path / "build").rglob("*.json") if "for this test" in file.read_text()]
 

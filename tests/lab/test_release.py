@@ -11,6 +11,7 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +20,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from factory.registry.client import MANIFESTS, Registry
+from factory.registry.client import Registry
+from factory.registry.manifests import MANIFESTS, Manifest
 from tests.lab.conftest import LAB, ROOT, Factory
 
 _BROKEN = """
@@ -75,6 +77,7 @@ def test_a_slice_is_built_tested_and_pushed(factory: Factory) -> None:
     assert member["platform"] == {"architecture": "amd64", "os": "linux"}
     suites = ElementTree.parse(factory.folder / "build" / "reports" / "junit.xml").getroot()
     assert {suite.get("name") for suite in suites} == released.keys()
+    _nothing_is_done_again(factory)
 
     image = f"{factory.repository}:python3.13-x86_64"
     task = ROOT / "examples" / "python"
@@ -85,6 +88,15 @@ def test_a_slice_is_built_tested_and_pushed(factory: Factory) -> None:
         check=True,
     )
     assert json.loads(invoked.stdout.splitlines()[-1])["hello"] == "e2e"
+
+
+def _nothing_is_done_again(factory: Factory) -> None:
+    before = {record["name"]: record for record in factory.records()}
+    done = factory("release", *_PAIR)
+    assert {record["name"]: record for record in factory.records()} == before
+    assert all(line.endswith("unchanged") for line in done.stdout.splitlines()[1:])
+    plan = json.loads(factory("plan", *_PAIR, "--format", "json").stdout)
+    assert {item["action"] for item in plan} == {"skip"}
 
 
 def test_docker_in_a_build_image_reaches_the_engine_whose_socket_it_gets(factory: Factory) -> None:
@@ -106,13 +118,6 @@ def test_an_emulated_architecture_joins_the_index(factory: Factory) -> None:
         "amd64": factory.record("provided.al2-x86_64")["digest"],
         "arm64": factory.record("provided.al2-arm64")["digest"],
     }
-
-
-def test_amazon_linux_1_is_built_with_yum(factory: Factory) -> None:
-    factory("release", "provided")
-    assert factory.published("provided-x86_64") is not None
-    packages = factory.record("build-provided-x86_64")["packages"]
-    assert any(package.startswith("gcc") for package in packages)
 
 
 def test_a_runtime_that_cannot_work_is_not_pushed_and_stops_no_other(factory_with: Callable[[str], Factory]) -> None:
@@ -167,20 +172,11 @@ def test_an_archive_is_a_source_when_its_checksum_is_right(
         assert "digest mismatch" in refused.stderr
 
 
-def test_what_is_unchanged_is_neither_built_nor_tested_nor_pushed(factory: Factory) -> None:
-    factory("release", *_PAIR)
-    before = {record["name"]: record for record in factory.records()}
-    done = factory("release", *_PAIR)
-    assert {record["name"]: record for record in factory.records()} == before
-    assert all(line.endswith("unchanged") for line in done.stdout.splitlines()[1:])
-    plan = json.loads(factory("plan", *_PAIR, "--format", "json").stdout)
-    assert {item["action"] for item in plan} == {"skip"}
-
-
-def test_a_tag_that_the_registry_lost_is_set_again(factory: Factory) -> None:
+def test_the_labels_are_on_the_published_image_and_a_tag_that_the_registry_lost_is_set_again(factory: Factory) -> None:
     factory("release", "provided.al2-x86_64")
     first = factory.published("provided.al2-x86_64")
     assert first is not None
+    _is_labelled(factory, first)
     fresh = Factory(
         factory.folder, factory.matrix, type(factory.repository)(LAB, f"{factory.repository.name}-b"), factory.lock
     )
@@ -190,11 +186,26 @@ def test_a_tag_that_the_registry_lost_is_set_again(factory: Factory) -> None:
     assert second.digest == first.digest
 
 
-def test_only_tested_images_are_pushed(factory: Factory) -> None:
+def _is_labelled(factory: Factory, manifest: Manifest) -> None:
+    config = Registry().config(factory.repository, manifest)["config"]
+    key = factory.record("provided.al2-x86_64")["inputs_key"]
+    assert config["Labels"]["io.github.lambda-factory.inputs-key"] == key
+    assert config["Labels"]["org.opencontainers.image.title"] == "provided.al2"
+    assert config["User"] == "sbx_user1051"
+    assert config["WorkingDir"] == "/var/task"
+    assert config["Entrypoint"] == ["/var/rapid/init"]
+
+
+def test_only_tested_images_are_pushed_and_a_registry_that_does_not_answer_is_told(factory: Factory) -> None:
     factory("build", "provided.al2-x86_64")
     done = factory("push", "provided.al2-x86_64", status=1)
     assert "no smoke test passed" in done.stderr
     assert factory.published("provided.al2-x86_64") is None
+    factory("test", "provided.al2-x86_64")
+    nowhere = replace(factory, repository=type(factory.repository)("127.0.0.1:9", "nowhere"))
+    assert "127.0.0.1:9" in nowhere("push", "provided.al2-x86_64", status=3).stderr
+    factory("push", "provided.al2-x86_64")
+    assert factory.published("provided.al2-x86_64") is not None
 
 
 @pytest.mark.last
@@ -229,31 +240,9 @@ def test_an_unlocked_reference_warns_or_with_locked_fails(factory: Factory) -> N
     assert "warning: public.ecr.aws/lambda/provided:al2" in warned.stderr
 
 
-def test_no_registry_is_told_as_such(factory: Factory) -> None:
-    factory("build", "provided.al2-x86_64")
-    factory("test", "provided.al2-x86_64")
-    factory.repository = type(factory.repository)("127.0.0.1:9", "nowhere")
-    done = factory("push", "provided.al2-x86_64", status=3)
-    assert "127.0.0.1:9" in done.stderr
-
-
 def test_a_builder_that_does_not_exist_is_told_as_such(factory: Factory) -> None:
     done = factory("build", "provided.al2-x86_64", "--builder", "no-such-builder", status=3)
     assert "docker buildx ls" in done.stderr
-
-
-def test_the_labels_are_on_the_published_image(factory: Factory) -> None:
-    factory("release", "provided.al2-x86_64")
-    manifest = factory.published("provided.al2-x86_64")
-    assert manifest is not None
-    config = Registry().config(factory.repository, manifest)["config"]
-    assert (
-        config["Labels"]["io.github.lambda-factory.inputs-key"] == factory.record("provided.al2-x86_64")["inputs_key"]
-    )
-    assert config["Labels"]["org.opencontainers.image.title"] == "provided.al2"
-    assert config["User"] == "sbx_user1051"
-    assert config["WorkingDir"] == "/var/task"
-    assert config["Entrypoint"] == ["/var/rapid/init"]
 
 
 def _archive(file: Path) -> bytes:

@@ -12,19 +12,16 @@ from typing import Any
 
 import pytest
 
-from factory.app.options import Options
-from factory.app.session import Session
+from factory.app.outside import SHIPPED, Outside
 from factory.build.records import RECORD_TYPE
-from factory.errors import FactoryError
-from factory.registry.client import MANIFESTS, OCI_INDEX, Manifest, Registry
+from factory.cli.main import main
+from factory.registry.attached import referrers_tag, signature_tag
+from factory.registry.client import Registry
+from factory.registry.manifests import MANIFESTS, OCI_INDEX, Manifest
 from factory.registry.references import Repository
-from factory.registry.referrers import Referrers, tag
-from factory.render.dockerfile import TEMPLATES, Renderer
-from factory.run.pipeline import Step
-from factory.run.release import run
+from factory.registry.referrers import Referrers
 from factory.trust.provenance import IN_TOTO
 from factory.trust.sbom import CYCLONEDX, SPDX
-from factory.trust.signing import signature_tag
 from tests.lab import cosign
 from tests.lab.conftest import LAB, ROOT, Factory
 from tests.lab.servers import registry_over
@@ -137,14 +134,14 @@ def test_one_byte_of_a_document(world: World, item: str, part: str, tmp_path: Pa
 @pytest.mark.parametrize("item", ITEMS)
 def test_another_images_document_does_not_count_although_it_is_signed(world: World, item: str, tmp_path: Path) -> None:
     mine, foreign = (_attached(world, name, ITEMS[item], tmp_path) for name in (IMAGE, OTHER))
-    listed = world.manifest(tag(world.manifest().digest))
+    listed = world.manifest(referrers_tag(world.manifest().digest))
     content = listed.content.replace(mine.encode(), foreign.encode())
     registry = Registry(retries=0)
-    registry.put(world.factory.repository, tag(world.manifest().digest), Manifest(OCI_INDEX, content))
+    registry.put(world.factory.repository, referrers_tag(world.manifest().digest), Manifest(OCI_INDEX, content))
     try:
         findings = world.verify(status=1)
     finally:
-        registry.put(world.factory.repository, tag(world.manifest().digest), listed)
+        registry.put(world.factory.repository, referrers_tag(world.manifest().digest), listed)
     assert _failed(findings) == {item}
     assert "do not trust it" in findings[item]["seen"]
 
@@ -166,28 +163,22 @@ def test_another_key(world: World, tmp_path: Path) -> None:
     assert _failed(findings) == {"signature", *ITEMS}
 
 
-def test_a_build_that_would_fetch_what_the_plan_does_not_name_fails(factory: Factory, tmp_path: Path) -> None:
+def test_a_build_that_would_fetch_what_the_plan_does_not_name_fails(
+    factory: Factory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The stray image is one that the registry has: nothing else keeps it out."""
-    templates = tmp_path / "templates"
-    shutil.copytree(TEMPLATES, templates)
-    dockerfile = templates / "base-run.Dockerfile.j2"
+    shipped = tmp_path / "shipped"
+    for folder in ("templates", "bootstraps", "smoke"):
+        shutil.copytree(SHIPPED / folder, shipped / folder)
+    (shipped / "emulator").symlink_to(SHIPPED / "emulator")
+    dockerfile = shipped / "templates" / "base-run.Dockerfile.j2"
     dockerfile.write_text(f"{dockerfile.read_text()}COPY --from={LAB}/lambda/provided:al2023 /etc/passwd /stray\n")
-    options = Options(
-        matrix=factory.matrix,
-        lock=factory.lock,
-        build_dir=tmp_path / "build",
-        mirrors={"public.ecr.aws": LAB},
-        quiet=True,
-    )
-    session = Session(options)
-    session.renderer = Renderer(session.matrix, templates)
-    image = next(image for image in session.selected if image.name == IMAGE)
-    session.selected = [image]
-    outcome = run(session, (Step.BUILD,)).outcome
-    [error] = outcome.failed.values()
-    assert isinstance(error, FactoryError)
-    assert str(error).startswith(f"{IMAGE}: not built, as its Dockerfile would fetch what neither the lock nor")
-    assert f"{LAB}/lambda/provided:al2023" in str(error)
+    words = [f"--matrix={factory.matrix}", f"--lock={factory.lock}", f"--build-dir={tmp_path / 'build'}"]
+    mirror = f"--mirror=public.ecr.aws={LAB}"
+    assert main(["build", IMAGE, *words, mirror, "--quiet"], Outside(shipped=shipped)) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"{IMAGE}: not built, as its Dockerfile would fetch what neither the lock nor")
+    assert f"{LAB}/lambda/provided:al2023" in said
 
 
 def _attached(world: World, name: str, kind: str, folder: Path) -> str:

@@ -10,7 +10,8 @@ import requests
 
 from factory.matrix import lock
 from factory.matrix.words import Architecture
-from factory.registry.client import Manifest, Registry
+from factory.registry.client import Registry
+from factory.registry.manifests import Manifest
 from factory.registry.references import Repository
 from tests.lab import cosign
 from tests.lab.conftest import LAB, Factory
@@ -49,7 +50,7 @@ def upstream(tmp_path: Path) -> Factory:
     for tag in TAGS:
         _copy(Repository(LAB, NAME), Repository(LAB, f"{own}/{NAME}"), tag)
     (tmp_path / "matrix.toml").write_text(MATRIX + "".join(BASE.format(tag=tag) for tag in TAGS))
-    extra = {**given, "FACTORY_MIRROR": f"{UP}={LAB}/{own}"}
+    extra = {**given, "FACTORY_MIRROR": f"{UP}={LAB}/{own}", "FACTORY_SKIP_TESTS": ""}
     return Factory(
         tmp_path, tmp_path / "matrix.toml", Repository(LAB, f"{own}/{NAME}"), tmp_path / "matrix.lock", extra
     )

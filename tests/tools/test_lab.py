@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import socket
 import subprocess
@@ -11,11 +12,18 @@ import tomllib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 import requests
 
+from factory.matrix import images as factory_images
+from factory.matrix.extras import brought
+from factory.matrix.images import expand
+from factory.matrix.runtimes import Family, source_of
+from factory.matrix.words import Variant
+from tests.support import inputs_of, real
 from tools.lab import archives, cli, demands, elf, fetch, images, index, standin
 from tools.lab.archives import FileServer
 from tools.lab.assembly import Assembly
@@ -50,6 +58,103 @@ def test_a_name_or_a_glob_brings_its_base_and_nothing_else() -> None:
 def test_a_name_that_the_lab_lacks_is_told_with_the_nearest() -> None:
     with pytest.raises(LabError, match=r"no image 'pyton:3.13'; the nearest are python:3.13"):
         images.chosen(["pyton:3.13"], everything=False)
+
+
+def test_the_lab_reads_of_the_matrix_what_the_factory_reads() -> None:
+    """The lab has no library but Python's own, so it reads matrix.toml by itself."""
+    of, read = inputs_of(real()), {image.name: image for image in demands.images()}
+    assert read.keys() == {image.name for image in expand(real())}
+    for image in expand(real()):
+        mine, inputs = read[image.name], of(image)
+        assert (mine.runtime, mine.base) == (image.runtime or "", image.base)
+        assert list(mine.extras) == [name for name, _ in brought(real(), image)]
+        taken = {*inputs.upstreams, *(url.partition("://")[2] for url in inputs.archives)}
+        assert not mine.upstream or mine.upstream in taken or image.variant is Variant.BUILD, image.name
+        if image.variant is Variant.RUN and image.runtime:
+            assert bool(mine.upstream) == (source_of(real().runtimes[image.runtime], _family(image)) is not None)
+
+
+def _family(image: factory_images.Image) -> Family:
+    assert image.family
+    return real().families[image.family]
+
+
+def test_an_image_asks_for_what_it_is_made_of_and_no_more() -> None:
+    wants = images.wanted_for(["python3.13-arm64", "build-nodejs22.x-x86_64"])
+    assert {request.target.short: request.architectures for request in wants.requests} == {
+        "provided:al2023": ("amd64", "arm64"),
+        "nodejs:22": ("amd64",),
+        "python:3.13": ("arm64",),
+    }
+    assert {(base, architecture) for _, base, architecture in wants.extras} == {("al2023", "x86_64")}
+    extras = {extra for extra, _, _ in wants.extras}
+    assert extras >= {"aws-cli", "git"}
+    assert not extras & {"poetry", "go", "gradle8"}
+    assert images.wanted_for(["python3.13-arm64"]).extras == frozenset()
+
+
+def test_an_image_from_an_archive_asks_for_it() -> None:
+    wants = images.wanted_for(["nodejs6.10"])
+    assert [request.target.upstream for request in wants.requests] == [
+        "public.ecr.aws/lambda/provided:alami",
+        "lambci.s3.amazonaws.com/fs/nodejs6.10.tgz",
+    ]
+
+
+def test_the_lab_has_an_upstream_for_every_image() -> None:
+    assert images.wanted_for(["*"]).requests
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["--for", "pyton3.13-x86_64"],
+            "matrix.toml has no image 'pyton3.13-x86_64'; the nearest are python3.13-x86_64",
+        ),
+        (["python:3.13", "--for", "python3.13-x86_64"], "--for says it all"),
+        (["--all", "--for", "python3.13-x86_64"], "--for says it all"),
+    ],
+)
+def test_what_up_refuses(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["up", *words]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_small_request_is_complete_and_a_larger_one_is_not_yet(tmp_path: Path) -> None:
+    small, large = (images.wanted_for(names) for names in (["al2-x86_64"], ["al2-*"]))
+    registry = TagsAlone()
+    settings = Settings(tmp_path, tmp_path, 5000)
+    (request,) = small.requests
+    for architecture, wants in (("amd64", small), ("arm64", large)):
+        assert not cli._complete(settings, registry, wants)  # type: ignore[arg-type]
+        registry.push_manifest("lambda/provided", images.tag_of(request.target, architecture), b"{}", "")
+        cli._mark(settings, registry, wants)  # type: ignore[arg-type]
+        assert not cli._complete(settings, registry, wants), "there is no index"  # type: ignore[arg-type]
+        images.push_index(registry, request.target)  # type: ignore[arg-type]
+        assert cli._complete(settings, registry, wants)  # type: ignore[arg-type]
+        platforms = [entry["platform"]["architecture"] for entry in registry.manifest("", "al2")["manifests"]]
+    assert platforms == ["amd64", "arm64"]
+    assert cli._complete(settings, registry, small)  # type: ignore[arg-type]
+    more = images.wanted_for(["build-provided.al2-x86_64"])
+    assert {request.target.short for request in more.requests} == {"provided:al2"}
+    assert not cli._complete(settings, registry, more), "its extras are not there"  # type: ignore[arg-type]
+
+
+class TagsAlone:
+    """A registry of manifests by their tags."""
+
+    def __init__(self) -> None:
+        self.tags: dict[str, bytes] = {}
+
+    def digest(self, _repository: str, tag: str) -> str | None:
+        return f"sha256:{hashlib.sha256(self.tags[tag]).hexdigest()}" if tag in self.tags else None
+
+    def manifest(self, _repository: str, tag: str) -> dict[str, Any]:
+        return dict(json.loads(self.tags[tag]))
+
+    def push_manifest(self, _repository: str, tag: str, content: bytes, _kind: str) -> None:
+        self.tags[tag] = content
 
 
 def test_every_package_that_a_runtime_needs_is_pinned() -> None:
@@ -315,8 +420,8 @@ def test_up_assembles_what_an_empty_registry_lacks(tmp_path: Path, monkeypatch: 
 
         def digest(self, *_: str) -> None: ...
 
-        def run(self, targets: list[images.Target], **_: bool) -> None:
-            assembled.extend(target.short for target in targets)
+        def run(self, wants: images.Wants, **_: bool) -> None:
+            assembled.extend(request.target.short for request in wants.requests)
 
     for name in ("Server", "FileServer", "Client", "Assembly"):
         monkeypatch.setattr(cli, name, Nothing)

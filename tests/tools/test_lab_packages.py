@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from factory.matrix.loading import load
+from factory.app.project import load_matrix as load
 from tests.support import REAL
 from tools.lab import python_pins, rpms
 from tools.lab.catalogue import BASES, Package, packages

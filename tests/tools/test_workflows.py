@@ -167,11 +167,42 @@ def test_a_job_that_shows_its_token_fails(tmp_path: Path, command: str) -> None:
     assert _results(entries)["one/no secret is shown"] == "failure"
 
 
+PROGRAMS = ROOT / "tools" / "workflows" / "programs"
+
+
+@pytest.mark.parametrize(
+    ("words", "called"),
+    [
+        (["lock", "--upgrade"], "python -m tools.lab.lock --upgrade"),
+        (["lock", "--since", "HEAD^"], "factory lock --since HEAD^"),
+        (["plan", "--stale", "lock"], "factory plan --stale lock"),
+    ],
+)
+def test_the_lab_writes_the_lock_and_the_factory_does_all_else(tmp_path: Path, words: list[str], called: str) -> None:
+    for name in ("factory", "python"):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\necho {name} "$@"\n')
+        program.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{PROGRAMS / 'lab'}:{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["factory", *words], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{called}\n"
+
+
+def test_steps_find_the_labs_factory_first(tmp_path: Path) -> None:
+    result, _ = _run(
+        tmp_path,
+        "on: push\njobs:\n  one:\n    steps:\n      - uses: actions/checkout@1\n"
+        '      - run: |\n          echo /somewhere/.venv/bin >> "$GITHUB_PATH"\n'
+        f"      - run: |\n          [[ $PATH == {PROGRAMS}/lab:/somewhere/.venv/bin:* ]]\n",
+    )
+    assert result == "success"
+
+
 def _gh(tmp_path: Path, text: str) -> list[str]:
     """Has the pull request say something; the calls that were made for it."""
     (tmp_path / "body.md").write_text(text)
-    path = f"{ROOT / 'tools' / 'workflows' / 'programs'}:{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "GH_TOKEN": TOKEN, "STAND_INS": str(tmp_path / "github")}
+    path = f"{PROGRAMS / 'github'}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "GH_TOKEN": TOKEN, "GITHUB_HERE": str(tmp_path / "github")}
     command = [str(ROOT / "scripts" / "pull-request"), "some/branch", str(tmp_path / "body.md")]
     subprocess.run(command, env=environment, check=True, capture_output=True)
     return (tmp_path / "github" / "calls.txt").read_text().splitlines()

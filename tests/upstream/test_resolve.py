@@ -12,7 +12,9 @@ from factory.errors import UsageError
 from factory.matrix.lock import Lock, Locked
 from factory.matrix.schema import Matrix
 from factory.matrix.words import Architecture
-from factory.registry.client import OCI_INDEX, OCI_MANIFEST, Registry, RegistryError, RegistryUnreachableError
+from factory.registry.client import Registry
+from factory.registry.errors import RegistryError, RegistryUnreachableError
+from factory.registry.manifests import OCI_INDEX, OCI_MANIFEST
 from factory.upstream.resolve import Resolver
 from tests.fake_registry import Answer, FakeRegistry
 from tests.support import digest, small

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from factory.errors import UsageError
 from factory.matrix.loading import parse
-from factory.matrix.lock import Lock, Locked, StandIn, Unresolved
+from factory.matrix.lock import Lock, Locked, Replaced, Unresolved
 from factory.matrix.words import Architecture
 from factory.registry import http as web
 from factory.registry.client import Registry
@@ -77,13 +77,13 @@ def _lock(
     server: FileServer | str,
     old: Lock | None = None,
     upgrade: bool = False,
-    stand_ins: bool = False,
+    incomplete: bool = False,
     tolerant: bool = False,
 ) -> Lock:
     host = server if isinstance(server, str) else f"{server.host}/files"
     http = web.session(retries=1, backoff=0.01)
     mirrors = {HOST: host, "upstream.example": UPSTREAM_HOST}
-    resolver = Resolver(Registry(retries=0), mirrors, TODAY, stand_ins=stand_ins, http=http, tolerant=tolerant)
+    resolver = Resolver(Registry(retries=0), mirrors, TODAY, tolerant, mirrors if incomplete else (), http)
     return resolver.lock(MATRIX, old or Lock(images=IMAGES), upgrade)
 
 
@@ -122,44 +122,67 @@ def test_a_mirror_that_has_another_file_is_refused_and_told_with_both_checksums(
     assert str(caught.value).splitlines() == [
         f"https://{HOST}/{name}.zip, asked at http://{server.host}/files/{name}.zip: "
         f"its {algorithm} is {found}, the matrix says {checksum}",
-        "the lock was not changed; if this is meant, change the address or the checksum in the matrix, "
-        "or say --stand-ins to a lab",
+        "the lock was not changed; if this is meant, change the address or the checksum in the matrix",
     ]
 
 
-def test_a_labs_own_files_are_noted_as_such(server: FileServer) -> None:
-    server.files["/files/declared.zip"] = server.files["/files/long.zip"] = b"stand-in"
-    locked = _lock(server, LOCKED, stand_ins=True).archives
+def test_an_incomplete_mirrors_own_files_are_noted_as_such(server: FileServer) -> None:
+    server.files["/files/declared.zip"] = server.files["/files/long.zip"] = b"another"
+    locked = _lock(server, LOCKED, incomplete=True).archives
     assert locked == {
-        DECLARED: StandIn(stand_in=hashlib.sha256(b"stand-in").hexdigest()),
+        DECLARED: Replaced(instead=hashlib.sha256(b"another").hexdigest()),
         UNDECLARED: SHA256,
-        LONG: StandIn(stand_in=hashlib.sha512(b"stand-in").hexdigest()),
+        LONG: Replaced(instead=hashlib.sha512(b"another").hexdigest()),
     }
 
 
-def test_a_stand_in_is_not_taken_for_the_archive_later(server: FileServer) -> None:
-    stood_in = Lock(images=IMAGES, archives={DECLARED: StandIn(stand_in="1" * 64)})
-    assert _lock(server, stood_in).archives[DECLARED] == SHA256
+def test_what_replaced_an_archive_is_not_taken_for_it_later(server: FileServer) -> None:
+    replaced = Lock(images=IMAGES, archives={DECLARED: Replaced(instead="1" * 64)})
+    assert _lock(server, replaced).archives[DECLARED] == SHA256
 
 
-def test_a_file_that_is_not_there_is_an_error_or_in_a_lab_noted(server: FileServer) -> None:
+def test_a_file_that_is_not_there_is_an_error_or_of_an_incomplete_mirror_noted(server: FileServer) -> None:
     del server.files["/files/undeclared.zip"]
     with pytest.raises(UsageError, match=r"undeclared\.zip: there is no such file"):
         _lock(server)
     with pytest.raises(UsageError, match=r"undeclared\.zip: there is no such file"):
         _lock(server, tolerant=True)
-    locked = _lock(server, stand_ins=True).archives[UNDECLARED]
-    assert locked == Unresolved(unresolved=f"{server.host} does not stand in for it")
+    locked = _lock(server, incomplete=True).archives[UNDECLARED]
+    assert locked == Unresolved(unresolved=f"{server.host} has no such file")
 
 
-def test_a_tag_that_a_lab_lacks_is_noted(registry: FakeRegistry) -> None:
+def test_a_tag_that_an_incomplete_mirror_lacks_is_noted(registry: FakeRegistry) -> None:
     mirrors = {"upstream.example": registry.host}
     http = web.session(retries=0)
     old = Lock(archives=LOCKED.archives)
     with pytest.raises(UsageError, match="upstream has no such tag"):
         Resolver(Registry(retries=0), mirrors, TODAY, http=http).lock(MATRIX, old, upgrade=False)
-    locked = Resolver(Registry(retries=0), mirrors, TODAY, stand_ins=True, http=http).lock(MATRIX, old, upgrade=False)
-    assert locked.images[UPSTREAM] == Locked(unresolved=f"{registry.host} does not stand in for it")
+    locked = Resolver(Registry(retries=0), mirrors, TODAY, incomplete=mirrors, http=http).lock(
+        MATRIX, old, upgrade=False
+    )
+    assert locked.images[UPSTREAM] == Locked(unresolved=f"{registry.host} has no such tag")
+
+
+def test_an_architecture_that_an_incomplete_mirror_lacks_is_left_out_until_it_is_there(registry: FakeRegistry) -> None:
+    repository = UPSTREAM.partition("/")[2].partition(":")[0]
+    mirrors = {"upstream.example": registry.host}
+    both = MATRIX.model_copy(
+        update={"bases": {"al2": MATRIX.bases["al2"].model_copy(update={"architectures": tuple(Architecture)})}}
+    )
+    old = Lock(archives=LOCKED.archives)
+    registry.index(repository, "al2", "linux/amd64")
+    with pytest.raises(UsageError, match="upstream has no arm64"):
+        Resolver(Registry(retries=0), mirrors, TODAY).lock(both, old, upgrade=False)
+    resolver = Resolver(Registry(retries=0), mirrors, TODAY, incomplete=mirrors)
+    partly = resolver.lock(both, old, upgrade=False)
+    assert partly.images[UPSTREAM].digests.keys() == {Architecture.X86_64}
+    registry.index(repository, "al2", "linux/amd64", "linux/arm64")
+    assert resolver.lock(both, partly, upgrade=False).images[UPSTREAM].digests.keys() == set(Architecture)
+
+
+def test_only_a_mirror_can_be_incomplete() -> None:
+    resolver = Resolver(Registry(retries=0), {}, TODAY, incomplete=(HOST, "upstream.example"))
+    assert resolver.lock(MATRIX, LOCKED, upgrade=False) == LOCKED, "what is declared is copied, and nobody is asked"
 
 
 def test_half_a_file_is_no_file(server: FileServer) -> None:
@@ -180,7 +203,7 @@ def test_no_answer_is_raised_or_noted_but_forgets_nothing() -> None:
     assert _lock(nobody, LOCKED, upgrade=True, tolerant=True) == LOCKED
 
 
-@pytest.mark.parametrize("text", ["abc", {"stand_in": "abc"}, {"unresolved": 3}, {"other": "x"}, 3])
+@pytest.mark.parametrize("text", ["abc", {"instead": "abc"}, {"unresolved": 3}, {"other": "x"}, 3])
 def test_a_lock_says_nothing_else(text: object) -> None:
     with pytest.raises(ValidationError):
         Lock.model_validate({"archives": {"https://a.example": text}})

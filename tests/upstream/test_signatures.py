@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from factory.build.buildx import Builder, UnverifiableError
-from factory.build.contexts import Contexts
+from factory.app.project import load_matrix as load
+from factory.build.buildx import Buildx, UnverifiableError
 from factory.build.engine import Engine
-from factory.build.records import Records
 from factory.cli.main import main
 from factory.matrix import lock
 from factory.matrix.lock import Lock, Locked
 from factory.matrix.schema import signatures_of
 from factory.matrix.words import Architecture
-from factory.plan.planner import Action, World, plan
+from factory.plan.planner import Action, Standard, plan
+from factory.plan.present import There
 from factory.process import Processes
-from factory.render.dockerfile import Renderer
+from factory.registry.client import Registry
+from factory.upstream.resolve import Resolver
 from tests.fake_registry import FakeRegistry
-from tests.support import full_lock, image, inputs_of, small, small_text, small_with
+from tests.support import contexts, full_lock, image, inputs_of, renderer_of, small, small_text, small_with
 
 X86, ARM = Architecture.X86_64, Architecture.ARM64
 UP = "upstream.example/lambda"
@@ -186,12 +188,11 @@ def test_without_cosign_the_machine_lacks_it(
     assert not (folder / "matrix.lock").exists()
 
 
-def test_a_labs_stand_ins_are_not_upstreams(
-    folder: Path, upstream: FakeRegistry, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["lock", "--stand-ins"]) == 0
+def test_an_incomplete_mirror_is_not_asked_for_upstreams_signatures(folder: Path, upstream: FakeRegistry) -> None:
+    mirrors = {"upstream.example": upstream.host}
+    resolver = Resolver(Registry(retries=0), mirrors, date(2026, 11, 23), incomplete=mirrors, folder=folder)
+    assert resolver.lock(load(folder / "matrix.toml"), full_lock(small()), upgrade=True)
     assert _calls() == []
-    assert "note: stand-ins are not asked for upstream's signatures" in capsys.readouterr().err
 
 
 def test_a_key_that_is_not_there_is_a_slip_in_the_matrix(
@@ -250,14 +251,15 @@ def test_what_was_never_checked_is_not_built(tmp_path: Path) -> None:
         images={ref: one for ref, one in whole.images.items() if ref != f"{UP}/nodejs:22"}, archives=whole.archives
     )
     of, one = inputs_of(matrix, partly), image("nodejs22.x-x86_64", matrix)
-    world = World(Records(tmp_path), {}, lambda _: "tests", "a.b/c")
-    [item] = [item for item in plan([one], of, world) if item.image == one]
+    item = plan([one], of, {one: There(lacking="never built")}, Standard())[one]
     assert (item.action, item.reason) == (
         Action.BLOCKED, f"the signature of {UP}/nodejs:22 is unchecked; run `factory lock`"
     )  # fmt: skip
-    builder = Builder(Engine.__new__(Engine), Processes(), Contexts(Renderer(matrix), of, {}), tmp_path)
+    engine = Engine.__new__(Engine)  # it is never asked
+    buildx = Buildx(engine, Processes(), renderer_of(matrix), contexts(matrix, of), tmp_path)
     with pytest.raises(UnverifiableError, match=rf"nobody checked the signature of {UP}/nodejs:22; run `factory lock`"):
-        builder.build(one, lambda _: None)
+        buildx.build(one, lambda _: None)
     other = image("python3.11-x86_64", matrix)
     unlocked = inputs_of(matrix, Lock(archives=whole.archives))
-    assert {item.action for item in plan([other], unlocked, world)} == {Action.BUILD}
+    [item] = plan([other], unlocked, {other: There(lacking="never built")}, Standard()).values()
+    assert (item.action, item.reason) == (Action.BUILD, "never built")

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from factory.app.outside import Outside
 from factory.build.records import Record
 from factory.cli.main import main
 from factory.matrix import lock
 from factory.matrix.images import Image, expand
+from factory.registry.client import Registry
 from factory.upstream.summary import Move, moves, summary
 from tests.support import SMALL, digest, full_lock, image, inputs_of, record, small
 
@@ -81,28 +83,28 @@ def test_what_was_never_built_is_not_compared(known: tuple[lock.Lock, ...]) -> N
 def test_archives_are_told_by_their_checksums() -> None:
     old = lock.Lock(archives={"https://a": "0" * 64, "https://b": lock.Unresolved(unresolved="no answer")})
     new = lock.Lock(
-        archives={"https://a": "1" * 64, "https://b": lock.StandIn(stand_in="2" * 64), "https://c": "3" * 64}
+        archives={"https://a": "1" * 64, "https://b": lock.Replaced(instead="2" * 64), "https://c": "3" * 64}
     )
     assert [(move.upstream, move.old, move.new) for move in moves(old, new)] == [
         ("https://a", "0" * 64, "1" * 64),
-        ("https://b", "unresolved", f"stand-in {'2' * 64}"),
+        ("https://b", "unresolved", "2" * 64),
     ], "what the old lock did not know is no move"
 
 
 def test_since_a_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FACTORY_REGISTRY", "127.0.0.1:1/nowhere/at-all")
-    monkeypatch.setattr("factory.registry.client.Registry.__init__.__defaults__", (0, 0.0))
+    impatient = Outside(registry=lambda: Registry(retries=0))
     Path("matrix.toml").write_text(SMALL.read_text())
     lock.write(Path("matrix.lock"), OLD)
     for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "one"]):
         subprocess.run(["git", *words], check=True)
     lock.write(Path("matrix.lock"), NEW)
     before = Path("matrix.lock").read_text()
-    assert main(["lock", "--since", "HEAD"]) == 0
+    assert main(["lock", "--since", "HEAD"], impatient) == 0
     assert f"| python3.11 | `{PYTHON}` | x86_64 |" in capsys.readouterr().out
     assert Path("matrix.lock").read_text() == before
-    assert main(["lock", "--since", "no-such-revision"]) == 2
+    assert main(["lock", "--since", "no-such-revision"], impatient) == 2
 
 
 def test_a_digest_is_shortened() -> None:

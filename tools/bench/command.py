@@ -7,8 +7,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from factory.matrix.loading import load
+from factory.app.project import Project
 from factory.render.dockerfile import Renderer
+from factory.render.fetches import Fetches
 from tools.bench.clock import FACTORY, middle, row, wall
 
 _ROUNDS = 9
@@ -40,8 +41,9 @@ def main() -> None:
 
 def _per_dockerfile() -> None:
     """Rendering alone, inside the process."""
-    matrix = load(Path("matrix.toml"))
-    Renderer(matrix).all()  # the templates are compiled once a process
+    project = Project(Path("matrix.toml"), Path("matrix.lock"))
+    fetches = Fetches(project.matrix)
+    Renderer(fetches, project.templates).all()  # the templates are compiled once a process
     started = time.perf_counter()
-    count = len(Renderer(matrix).all())
+    count = len(Renderer(fetches, project.templates).all())
     row("one Dockerfile, in the process", f"{(time.perf_counter() - started) / count:.5f}", 0.001)

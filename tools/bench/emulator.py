@@ -25,7 +25,8 @@ from pathlib import Path
 from statistics import median
 from typing import IO
 
-from factory.build.emulator import compile_all, go
+from factory.app.outside import SHIPPED
+from factory.build.emulator import Emulator, go
 from factory.matrix.words import Architecture
 from tools.bench.clock import row, wall
 
@@ -415,7 +416,9 @@ def _contenders() -> list[_Contender]:
     """Ours first."""
     tools = _Tools(_compile())
     machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    binary = os.environ.get("BENCH_EMULATOR") or compile_all(_BUILD, (Architecture(machine),))[0]
+    binary = (
+        os.environ.get("BENCH_EMULATOR") or Emulator(SHIPPED / "emulator").compile(_BUILD, (Architecture(machine),))[0]
+    )
     contenders = [_Contender(_OURS, Path(binary), tools), _Contender(_FLOOR, tools.folder / "floor", tools)]
     rie = os.environ.get("BENCH_RIE")
     return [*contenders, _Contender(_RIE, Path(rie), tools)] if rie else contenders

@@ -19,12 +19,12 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from factory.app.options import Options
-from factory.app.session import Session
+from factory.app.app import App
+from factory.app.options import Everywhere, mirror
 from factory.build.records import CheckResult, Record, TestResult, document
 from factory.matrix.images import Image, expand
 from factory.plan.keys import INPUTS_LABEL, LABEL
-from factory.registry.client import OCI_MANIFEST, Manifest
+from factory.registry.manifests import OCI_MANIFEST, Manifest
 from factory.registry.references import Repository
 from factory.registry.referrers import Referrers
 from tools.bench.clock import FACTORY, middle, row, wall
@@ -36,10 +36,10 @@ _NAME = "bench/plan"
 def main() -> None:
     """Median of some rounds, and the requests of one by kind."""
     host = os.environ["FACTORY_REGISTRY"].partition("/")[0]
-    session = _session(Repository(host, _NAME))
-    images = expand(session.matrix)
+    app = _app(Repository(host, _NAME))
+    images = expand(app.matrix)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda image: _publish(session, image), images))
+        list(pool.map(lambda image: _publish(app, image), images))
     plan = [FACTORY, "plan", "--stale", "--format", "json"]
     release = [FACTORY, "release", "--stale"]
     times = [
@@ -58,17 +58,19 @@ def main() -> None:
     row("requests an image", round(sum(requests.values()) / len(images), 2), "")
 
 
-def _session(repository: Repository) -> Session:
-    lock = Path(os.environ["FACTORY_LOCK"])
-    mirrors = dict(word.split("=", 1) for word in os.environ["FACTORY_MIRROR"].split(","))
-    return Session(Options(lock=lock, registry=str(repository), mirrors=mirrors))
+def _app(repository: Repository) -> App:
+    """As the commands that are measured see it: what is not executed has another test, too."""
+    lock, skipped = Path(os.environ["FACTORY_LOCK"]), os.environ.get("FACTORY_SKIP_TESTS")
+    mirrors = [mirror(word) for word in os.environ["FACTORY_MIRROR"].replace(",", " ").split()]
+    skip_tests = Path(skipped) if skipped else None
+    return App(Everywhere(lock=lock, registry=str(repository), mirror=mirrors, skip_tests=skip_tests))
 
 
-def _publish(session: Session, image: Image) -> None:
+def _publish(app: App, image: Image) -> None:
     """What a push leaves of an image, but for its layers."""
-    inputs = session.inputs_of(image)
+    inputs = app.inputs_of(image)
     config = json.dumps({"config": {"Labels": {LABEL: inputs.key, INPUTS_LABEL: inputs.text}}}).encode()
-    digest = session.registry.put_blob(session.repository, config)
+    digest = app.registry.put_blob(app.repository, config)
     kind = "application/vnd.oci.image.config.v1+json"
     content = {
         "schemaVersion": 2,
@@ -77,15 +79,15 @@ def _publish(session: Session, image: Image) -> None:
         "layers": [],
     }
     manifest = Manifest(OCI_MANIFEST, json.dumps(content).encode())
-    for tag in (image.name, image.dated_tag(session.today)):
-        session.registry.put(session.repository, tag, manifest)
+    for tag in (image.name, image.dated_tag(app.today)):
+        app.registry.put(app.repository, tag, manifest)
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    tests = TestResult(session.tests_key(image), now, (CheckResult("runs", True, 1.0),))
+    tests = TestResult(app.tests_keys([image])[image], now, (CheckResult("runs", True, 1.0),))
     record = Record(
         digest=manifest.digest, media_type=OCI_MANIFEST, name=image.name, inputs_key=inputs.key, inputs=inputs,
         built=now, build_seconds=60.0, size=1, tests=tests,
     )  # fmt: skip
-    Referrers(session.registry, session.repository, Path("build/locks")).attach(manifest, document(record))
+    Referrers(app.registry, app.repository, Path("build/locks")).attach(manifest, document(record))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from tools.lab import archives, demands, fetch, images, index, layers, python_pi
 from tools.lab.catalogue import BASES, LAMBDA_NAMES, Base, versions
 from tools.lab.debian import SUITES, Apt, Suite
 from tools.lab.errors import LabError
-from tools.lab.images import Target
+from tools.lab.images import Target, Wants
 from tools.lab.language import Kit, Language, Needs, Runtime
 from tools.lab.languages import languages
 from tools.lab.layers import Layer
@@ -25,6 +25,8 @@ from tools.lab.store import Once, Store, say, sources
 HOST = "amd64"
 """The architecture of the programs that assemble; every stand-in of another one is made by cross means."""
 COMMON = ("layers.py", "debian.py", "catalogue.py", "settings.py", "files/base")
+_AT_ONCE = 3
+"""Steps at a time: one more than the cores of a small machine, as some wait for a mirror or for each other."""
 DEBIAN_NAMES = {ours: name for name, ours in LAMBDA_NAMES.items()}
 LANGUAGES = (*COMMON, "language.py", "elf.py", "standin.py", "tools.py", "bytecode.py")
 """The code that all languages share."""
@@ -46,53 +48,64 @@ class Assembly:
         self.failed: dict[str, LabError] = {}
         self.wanted: list[Runtime] = []
 
-    def run(self, targets: Sequence[Target], *, prune_all: bool) -> None:
-        """Assemble and push the targets, x86_64 first: it is what people wait for. A runtime that fails fails alone.
+    def run(self, wants: Wants, *, prune_all: bool) -> None:
+        """Assemble and push what is wanted, x86_64 first: it is what people wait for. A runtime that fails fails alone.
 
         Raises:
             LabError: some failed; the others are in the registry.
         """
-        self.wanted = [target.runtime for target in targets if target.runtime]
-        for architecture in ("amd64", "arm64"):
-            mine = [target for target in targets if architecture in target.architectures]
-            bases = {target.base.name: target.base for target in mine}.values()
-            shared = [job for base in bases for job in self._base_jobs(base, architecture)]
-            own = [partial(self._runtime, target, target.runtime, architecture) for target in mine if target.runtime]
-            self._in_parallel([*shared, *own])
-            for target in mine:
-                if target.short not in self.failed:
-                    self._publish(target, architecture)
-            say(f"{architecture} images are in the registry")
-        self._files(
-            {target.archive or f"public.ecr.aws/{target.repository}" for target in targets},
-            ("amd64", "arm64") if prune_all else ("amd64",),
-        )
+        self.wanted = [request.target.runtime for request in wants.requests if request.target.runtime]
+        architectures = [name for name in LAMBDA_NAMES if any(name in each.architectures for each in wants.requests)]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            made = {name: [pool.submit(job) for job in self._jobs(wants, name)] for name in architectures}
+            files = [pool.submit(job) for job in self._files(wants)]
+            try:
+                for architecture, futures in made.items():
+                    _wait(futures)
+                    self._publish(wants, architecture)
+                _wait(files)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
         self.store.prune(everything=prune_all)
         if self.failed:
             raise LabError("\n".join(f"{name}: {error}" for name, error in self.failed.items()))
 
-    def _files(self, upstream: set[str], architectures: Sequence[str]) -> None:
-        """What the extras take from the web: stand-ins of archives, a package index."""
-        used = demands.used(upstream)
-        for archive in demands.archives():
-            maker = maker_of(archive)
-            if maker is None:
-                code = sources("archives.py", "standin.py")
-                made = self.store.step("archive", [asdict(archive), code], partial(archives.stand_in, archive))
-            elif archive.extra in used and DEBIAN_NAMES.get(archive.architecture, HOST) in architectures:
-                made = self._archive(archive, *maker)
-            else:
-                continue  # it would take long, and nobody asks for it
-            archives.publish(self.settings, archive.name, made / "archive")
+    def _jobs(self, wants: Wants, architecture: str) -> list[Callable[[], None]]:
+        """What makes the layers of an architecture."""
+        mine = [request.target for request in wants.requests if architecture in request.architectures]
+        bases = {target.base.name: target.base for target in mine}.values()
+        shared = [job for base in bases for job in self._base_jobs(base, architecture)]
+        own = [partial(self._runtime, target, target.runtime, architecture) for target in mine if target.runtime]
+        return [*own, *shared]  # a client that is compiled takes longest
+
+    def _files(self, wants: Wants) -> list[Callable[[], None]]:
+        """What gets what the extras take from the web: archives or stand-ins of them, a package index."""
         index.write_configuration(archives.pip_configuration(self.settings), self.settings.port + 1)
-        self._in_parallel(
-            [
-                partial(self._wheels, requirement, tools.PYTHONS[suite], architecture)
-                for requirement, bases in demands.requirements(upstream).items()
-                for suite in {BASES[base].suite for base in bases}
-                for architecture in architectures
-            ]
-        )
+        wheels = {
+            (requirement, tools.PYTHONS[BASES[base].suite], DEBIAN_NAMES[architecture])
+            for extra, base, architecture in wants.extras
+            if (requirement := demands.requirement_of(extra, base))
+        }
+        asked = {(extra, architecture) for extra, _, architecture in wants.extras}
+        asked |= {(extra, "any") for extra, _ in asked}
+        return [
+            *(partial(self._wheels, *each) for each in sorted(wheels)),
+            *(partial(self._file, archive, wanted=(archive.extra, archive.architecture) in asked)
+              for archive in demands.archives()),
+        ]  # fmt: skip
+
+    def _file(self, archive: demands.Archive, *, wanted: bool) -> None:
+        """Serve an archive. One that takes long is made when it is wanted alone; all layout stand-ins are there."""
+        maker = maker_of(archive)
+        if maker is None:
+            code = sources("archives.py", "standin.py")
+            made = self.store.step("archive", [asdict(archive), code], partial(archives.stand_in, archive))
+        elif wanted:
+            made = self._archive(archive, *maker)
+        else:
+            return
+        archives.publish(self.settings, archive.name, made / "archive")
 
     def _archive(self, archive: demands.Archive, language: Language, needs: Needs) -> Path:
         """An archive with what a language has for it; its programs run on all bases, so the oldest is named."""
@@ -184,7 +197,7 @@ class Assembly:
             rpms.repository(base, suite, architecture, reals, wheels, out)
 
         inputs = [base.name, [suite.identity(real.debs) for real in reals], code, pins]
-        self._layer(f"repository-{base.name}", architecture, inputs, make, level=1)
+        self._layer(f"repository-{base.name}", architecture, inputs, make, level=0)  # it is compressed packages
 
     def additions(self, base: Base, architecture: str) -> list[tuple[Language, Needs]]:
         """The languages that add a layer to a base, with what they need for it.
@@ -291,11 +304,16 @@ class Assembly:
 
     # --- images
 
-    def _publish(self, target: Target, architecture: str) -> None:
-        if target.archive and target.runtime:
-            archives.put(self.settings, target.archive, self.built[f"{target.runtime.name}-archive", architecture])
-        else:
-            self._push(target, architecture)
+    def _publish(self, wants: Wants, architecture: str) -> None:
+        for request in wants.requests:
+            target = request.target
+            if architecture not in request.architectures or target.short in self.failed:
+                continue
+            if target.archive and target.runtime:
+                archives.put(self.settings, target.archive, self.built[f"{target.runtime.name}-archive", architecture])
+            else:
+                self._push(target, architecture)
+        say(f"{architecture} images are in the registry")
 
     def _push(self, target: Target, architecture: str) -> None:
         base, runtime = target.base, target.runtime
@@ -303,22 +321,14 @@ class Assembly:
         names += [f"base-{base.name}-{language.name}" for language, _ in self.additions(base, architecture)]
         names += [f"{runtime.name}-{part}" for part in _parts(runtime)] if runtime else []
         images.push(self.client, target, architecture, [self.built[name, architecture] for name in names])
-        if not target.single and (architecture == "arm64" or not self.client.digest(target.repository, target.tag)):
-            # On a first run the index has x86_64 alone until arm64 is done.
-            done = target.architectures if architecture == "arm64" else (architecture,)
-            images.push_index(self.client, target, done)
+        if not target.single:
+            images.push_index(self.client, target)
 
-    def _in_parallel(self, jobs: Iterable[Callable[[], None]]) -> None:
-        """Two at a time; the first failure is raised when those that run have ended."""
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            futures = [pool.submit(job) for job in jobs]
-            try:
-                for future in futures:
-                    future.result()
-            except BaseException:
-                for future in futures:
-                    future.cancel()
-                raise
+
+def _wait(futures: Iterable[Future[None]]) -> None:
+    """Until all have ended, or one has failed."""
+    for future in futures:
+        future.result()
 
 
 def maker_of(archive: demands.Archive) -> tuple[Language, Needs] | None:

@@ -1,4 +1,4 @@
-"""scripts/lab up | down | status | tools."""
+"""scripts/lab up | lock | down | status | tools."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tools.lab import archives, debian, demands, images, programs, python_pins
 from tools.lab.archives import FileServer
 from tools.lab.assembly import Assembly, maker_of
 from tools.lab.catalogue import LAMBDA_NAMES
 from tools.lab.errors import LabError, MissingError
-from tools.lab.images import Target
+from tools.lab.images import Wants
 from tools.lab.registry import Client, Server
 from tools.lab.settings import Settings
 from tools.lab.store import say, sources
@@ -46,6 +47,14 @@ def main(arguments: Sequence[str]) -> int:
     up.add_argument(
         "names", nargs="*", metavar="NAME", help="images or globs, as python:3.13; default: quickstart's and CI's"
     )
+    up.add_argument(
+        "--for",
+        dest="images",
+        nargs="+",
+        default=[],
+        metavar="IMAGE",
+        help="what the factory's images of these names or globs are made of, as build-python3.13-x86_64, and no more",
+    )
     up.add_argument("--all", action="store_true", help="every stand-in")
     up.add_argument("--refresh", action="store_true", help="resolve Debian's package versions anew")
     commands.add_parser("mirrors", help="for FACTORY_MIRROR: where what upstream has is found in the lab")
@@ -56,13 +65,18 @@ def main(arguments: Sequence[str]) -> int:
         "tools", help="cosign and notary for the tests of what is published, in the lab's cache"
     )
     tools.add_argument("--refresh", action="store_true", help="resolve Debian's package versions anew")
+    commands.add_parser("lock", add_help=False, help="write the factory's lock of what the lab holds (--help: how)")
+    if arguments[:1] == ["lock"]:
+        from tools.lab import lock  # takes the factory's packages, which assembling does without
+
+        return lock.main(arguments[1:])
     options = parser.parse_args(arguments)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         settings = Settings.from_environment()
         match options.command:
             case "up":
-                _up(settings, options.names, everything=options.all, refresh=options.refresh)
+                _up(settings, _wanted(options), everything=options.all, refresh=options.refresh)
             case "down":
                 _down(settings)
             case "pin":
@@ -82,9 +96,16 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _up(settings: Settings, names: Sequence[str], *, everything: bool, refresh: bool) -> None:
+def _wanted(options: argparse.Namespace) -> Wants:
+    if options.images and (options.names or options.all):
+        raise LabError("--for says it all: name no other images, and no --all, beside it", code=2)
+    if options.images:
+        return images.wanted_for(options.images)
+    return images.wanted_by_name(options.names, everything=options.all)
+
+
+def _up(settings: Settings, wanted: Wants, *, everything: bool, refresh: bool) -> None:
     started = time.monotonic()
-    wanted = images.chosen(names, everything=everything)
     settings.cache.mkdir(parents=True, exist_ok=True)
     with _lock(settings.cache / "lab.lock"):
         _install_programs()
@@ -153,7 +174,7 @@ def content(settings: Settings, archive: demands.Archive) -> str:
     return "a layout stand-in"
 
 
-def _without_interpreter(target: Target) -> str:
+def _without_interpreter(target: images.Target) -> str:
     reasons = (
         {target.runtime.stand_in(architecture) for architecture in target.architectures} if target.runtime else set()
     )
@@ -180,45 +201,57 @@ def _inputs() -> str:
     return hashlib.sha256(f"{sources('.')}\n{demands.identity()}".encode()).hexdigest()
 
 
-def _marked(settings: Settings) -> dict[str, str]:
-    """The digests of what was assembled whole by these very sources, by tag."""
+def _kept(settings: Settings) -> dict[str, Any]:
+    """What was assembled whole by these very sources: digests by tag or archive, and which extras."""
     try:
         kept = json.loads(_marker(settings).read_text())
     except (OSError, ValueError):
-        return {}
-    return dict(kept["digests"]) if kept["inputs"] == _inputs() else {}
+        kept = {}
+    return dict(kept) if kept.get("inputs") == _inputs() else {"digests": {}, "extras": []}
 
 
-def _write_marker(settings: Settings, digests: Mapping[str, str | None]) -> None:
-    _marker(settings).write_text(json.dumps({"inputs": _inputs(), "digests": digests}, indent=1))
+def _keep(settings: Settings, digests: Mapping[str, str | None], extras: Iterable[Sequence[str]]) -> None:
+    kept = {"inputs": _inputs(), "digests": digests, "extras": sorted(map(list, extras))}
+    _marker(settings).write_text(json.dumps(kept, indent=1))
 
 
-def _mark(settings: Settings, client: Client, wanted: Sequence[Target]) -> None:
-    _write_marker(settings, {**_marked(settings), **_digests(settings, client, wanted)})
+def _mark(settings: Settings, client: Client, wanted: Wants) -> None:
+    kept = _kept(settings)
+    extras = {*map(tuple, kept["extras"]), *wanted.extras}
+    _keep(settings, kept["digests"] | _digests(settings, client, wanted), extras)
 
 
-def _unmark(settings: Settings, wanted: Sequence[Target]) -> None:
+def _unmark(settings: Settings, wanted: Wants) -> None:
+    kept = _kept(settings)
     gone = {*_tags(wanted), *_archives(wanted)}
-    _write_marker(settings, {name: digest for name, digest in _marked(settings).items() if name not in gone})
+    digests = {name: digest for name, digest in kept["digests"].items() if name not in gone}
+    _keep(settings, digests, {*map(tuple, kept["extras"])} - wanted.extras)
 
 
-def _complete(settings: Settings, client: Client, wanted: Sequence[Target]) -> bool:
+def _complete(settings: Settings, client: Client, wanted: Wants) -> bool:
     """Are the stand-ins in this registry the ones that these sources made?"""
-    marked = _marked(settings)
-    return all(digest and marked.get(name) == digest for name, digest in _digests(settings, client, wanted).items())
+    kept = _kept(settings)
+    return (
+        all(
+            digest and kept["digests"].get(name) == digest
+            for name, digest in _digests(settings, client, wanted).items()
+        )
+        and wanted.extras <= {tuple(extra) for extra in kept["extras"]}
+        and all(images.index_is_whole(client, request.target) for request in wanted.requests)
+    )
 
 
-def _digests(settings: Settings, client: Client, wanted: Sequence[Target]) -> dict[str, str | None]:
+def _digests(settings: Settings, client: Client, wanted: Wants) -> dict[str, str | None]:
     found = {name: client.digest(*name.rsplit(":", 1)) for name in _tags(wanted)}
     return found | {name: archives.digest(settings, name) for name in _archives(wanted)}
 
 
-def _tags(wanted: Sequence[Target]) -> list[str]:
-    return [f"{target.repository}:{tag}" for target in wanted for tag in target.tags()]
+def _tags(wanted: Wants) -> list[str]:
+    return [f"{request.target.repository}:{tag}" for request in wanted.requests for tag in request.tags()]
 
 
-def _archives(wanted: Sequence[Target]) -> list[str]:
-    return [target.archive for target in wanted if target.archive]
+def _archives(wanted: Wants) -> list[str]:
+    return [request.target.archive for request in wanted.requests if request.target.archive]
 
 
 # --- the machine -------------------------------------------------------------------------------------------------
@@ -234,7 +267,7 @@ def _install_programs() -> None:
         raise MissingError(f"these Debian packages are needed: as root, run {command}")
     say(f"installing: {' '.join(missing)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with _no_services():
+    with _lock(Path("/run/lock/lambda-factory-packages"), "scripts/engine is installing packages"), _no_services():
         for words in (["update"], ["install", "-y", "--no-install-recommends", *missing]):
             done = subprocess.run(
                 ["apt-get", "-qq", *words], env=environment, capture_output=True, text=True, check=False
@@ -259,12 +292,12 @@ def _no_services() -> Iterator[None]:
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """One `up` at a time; the lock ends with its process, however that ends."""
+def _lock(path: Path, told: str = "another 'scripts/lab up' is at work") -> Iterator[None]:
+    """One holder at a time; the lock ends with its process, however that ends."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("another 'scripts/lab up' is at work; waiting for it")
+            say(f"{told}; waiting for its end")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

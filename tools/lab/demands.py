@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import json
-import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from tools.lab.catalogue import BASES
+from tools.lab.errors import LabError
 from tools.lab.settings import LAB
 
 FORMATS = {".tar.gz": "tar.gz", ".tgz": "tar.gz", ".tar.xz": "tar.xz", ".txz": "tar.xz", ".zip": "zip", ".nupkg": "zip"}
@@ -49,39 +51,130 @@ def _extras() -> dict[str, dict[str, Any]]:
 
 def identity() -> str:
     """What decides which files there are, as text."""
-    return json.dumps([_matrix().get(key) for key in ("extras", "families", "bases")], sort_keys=True, default=str)
+    return json.dumps(
+        [_matrix().get(key) for key in ("extras", "families", "bases", "runtimes")], sort_keys=True, default=str
+    )
 
 
-def used(upstream: Collection[str]) -> set[str]:
-    """The extras of the bases, and of the families whose images come from these, with what those extras need.
+@dataclass(frozen=True)
+class Image:
+    """An image that the matrix declares, with what its own Dockerfile takes from outside."""
 
-    `upstream` names repositories, with their host, and archives as HOST/PATH.
+    name: str
+    runtime: str
+    """Empty for a base's own image."""
+    base: str
+    build: bool
+    architecture: str
+    """Lambda's name."""
+    upstream: str
+    """HOST/PATH:TAG of an image or HOST/PATH of an archive; empty where the base is all there is."""
+    extras: tuple[str, ...]
+
+
+@cache
+def images() -> tuple[Image, ...]:
+    """Every image of the matrix, bases first."""
+    return (*_base_images(), *_runtime_images())
+
+
+def images_of(patterns: Sequence[str]) -> list[Image]:
+    """The images of these names, of images, runtimes or bases, globs allowed, and what they are built from.
+
+    Raises:
+        LabError: a name fits nothing.
     """
-    families = [name for name, family in _matrix().get("families", {}).items() if _comes_from(family, upstream)]
-    tables = [*_matrix().get("bases", {}).values(), *(_matrix()["families"][name] for name in families)]
-    tables += [runtime for runtime in _matrix().get("runtimes", {}).values() if runtime.get("family") in families]
-    named = {name for table in tables for key in ("extras", "run_extras") for name in table.get(key, ())}
-    patterns = {re.sub(r"\{\w+\}", "*", name) for name in named}
-    found = {extra for extra in _extras() if any(fnmatch.fnmatchcase(extra, pattern) for pattern in patterns)}
-    return found | {needed for extra in found for needed in _extras()[extra].get("needs", ())}
+    found: list[Image] = []
+    for pattern in patterns:
+        fitting = [image for image in images() if _fits(image, pattern)]
+        if not fitting:
+            near = difflib.get_close_matches(pattern, [image.name for image in images()], n=3)
+            hint = f"; the nearest are {', '.join(near)}" if near else ""
+            raise LabError(f"matrix.toml has no image '{pattern}'{hint} ('factory list' shows all)", code=2)
+        found += fitting
+    parents = {(image.base, image.build, image.architecture) for image in found}
+    return [
+        image
+        for image in images()
+        if image in found or (not image.runtime and (image.base, image.build, image.architecture) in parents)
+    ]
 
 
-def _comes_from(family: dict[str, Any], upstream: Collection[str]) -> bool:
-    """Is what a family's images are made of there? The bases always are, which is all that custom runtimes need."""
-    places = [family.get("source", "")] if "source" in family else []
-    places += [archive["url"] for archive in family.get("archive", {}).values()]
-    patterns = [re.sub(r"\{\w+\}", "*", place.split("://")[-1]) for place in places]
-    return not places or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns for name in upstream)
+def _fits(image: Image, pattern: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for name in (image.name, image.runtime or image.base))
 
 
-def requirements(upstream: Collection[str]) -> dict[str, set[str]]:
-    """The Python packages that pip or pipx install, for images that come from these, each with its bases."""
-    return _requirements(used(upstream))
+def _base_images() -> Iterator[Image]:
+    for name, base in _matrix().get("bases", {}).items():
+        for build in (False, True):
+            for architecture in base["architectures"]:
+                extras = tuple(_with_needs(base.get("extras", ()))) if build else ()
+                called = _called(name, build, architecture)
+                yield Image(called, "", name, build, architecture, base["upstream"], extras)
+
+
+def _runtime_images() -> Iterator[Image]:
+    for name, runtime in _matrix().get("runtimes", {}).items():
+        family, base = _matrix()["families"][runtime["family"]], _matrix()["bases"][runtime["base"]]
+        of_base = set(_with_needs(base.get("extras", ())))
+        for build in (False, True):
+            own = family.get("run_extras", [])
+            if build:
+                named = [extra.format_map(_meanings(name, runtime)) for extra in family.get("extras", ())]
+                wanted = _with_needs([*own, *named, *runtime.get("extras", ())])
+                own = [extra for extra in wanted if extra not in of_base]
+            for architecture in runtime.get("architectures", base["architectures"]):
+                upstream = _upstream(name, runtime, family, architecture)
+                called = _called(name, build, architecture)
+                yield Image(called, name, runtime["base"], build, architecture, upstream, tuple(own))
+
+
+def _called(subject: str, build: bool, architecture: str) -> str:
+    return f"{'build-' if build else ''}{subject}-{architecture}"
+
+
+def _meanings(name: str, runtime: Mapping[str, Any]) -> dict[str, str]:
+    return {"runtime": name, "version": runtime["version"], "major": runtime["version"].partition(".")[0]}
+
+
+def _upstream(name: str, runtime: Mapping[str, Any], family: Mapping[str, Any], architecture: str) -> str:
+    source = runtime.get("source", {})
+    if "image" in source:
+        return str(source["image"])
+    archive = source.get("archive") or (family.get("archive") if not source else None)
+    if archive:
+        url: str = (archive.get("any") or archive[architecture])["url"]
+        return url.format_map(_meanings(name, runtime)).split("://", 1)[1]
+    return f"{family['source']}:{runtime['version']}" if "source" in family else ""
+
+
+def _with_needs(names: Iterable[str]) -> list[str]:
+    """The extras of these names, each followed by those that it needs."""
+    found: dict[str, None] = {}
+    waiting = list(names)[::-1]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = None
+            waiting += reversed(_extras()[name].get("needs", ()))
+    return list(found)
+
+
+def requirement_of(extra: str, base: str) -> str | None:
+    """The Python package that an extra installs on a base by pip or pipx."""
+    table = _extras()[extra]
+    found: str | None = table.get("pip", {}).get(base) or table.get("pipx", {}).get(base)
+    return found
 
 
 def all_requirements() -> dict[str, set[str]]:
-    """Those of every extra."""
-    return _requirements(_extras())
+    """The Python packages that pip or pipx install for any extra, each with its bases."""
+    found: dict[str, set[str]] = {}
+    for extra in sorted(_extras()):
+        for base in BASES:
+            if requirement := requirement_of(extra, base):
+                found.setdefault(requirement, set()).add(base)
+    return found
 
 
 def programs_of(requirement: str) -> tuple[str, ...]:
@@ -93,15 +186,6 @@ def programs_of(requirement: str) -> tuple[str, ...]:
         for program in extra.get("programs", ())
     )
     return tuple(dict.fromkeys(found))
-
-
-def _requirements(extras: Collection[str]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for extra in (_extras()[name] for name in sorted(extras)):
-        for kind in ("pip", "pipx"):
-            for base, requirement in extra.get(kind, {}).items():
-                found.setdefault(requirement, set()).add(base)
-    return found
 
 
 def archives() -> list[Archive]:

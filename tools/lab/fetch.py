@@ -11,16 +11,18 @@ import subprocess
 import sys
 import tarfile
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from tools.lab.errors import LabError, MissingError
 from tools.lab.run import run
 from tools.lab.settings import LAB
+from tools.lab.store import Once
 
 _PLATFORMS = ("manylinux1", "manylinux2010", "manylinux2014", "manylinux_2_17", "manylinux_2_28", "musllinux_1_1")
 """Which of them is taken is decided by the pinned hashes."""
-_LOCKS = {kind: threading.Lock() for kind in ("npm", "pypi", "maven", "go")}
+_LOCKS = {kind: threading.Lock() for kind in ("npm", "maven", "go")}
 """One client of a kind at a time: they share scratch directories, and the packages too."""
 
 
@@ -74,12 +76,14 @@ def unpack(name: str, directory: Path, target: Path) -> None:
 
 def wheels(pins: Mapping[str, list[str]], python: str, architecture: str, directory: Path) -> Path:
     """Fetch pinned wheels for one Python and architecture into a directory of their own."""
-    with _LOCKS["pypi"]:
-        return _wheels(pins, python, architecture, directory)
+    return _WHEELS(_requirements(pins), python, architecture, directory)
 
 
-def _wheels(pins: Mapping[str, list[str]], python: str, architecture: str, directory: Path) -> Path:
-    lines = [f"{name} " + " ".join(f"--hash=sha256:{digest}" for digest in pins[name]) for name in sorted(pins)]
+def _requirements(pins: Mapping[str, list[str]]) -> tuple[str, ...]:
+    return tuple(f"{name} " + " ".join(f"--hash=sha256:{digest}" for digest in pins[name]) for name in sorted(pins))
+
+
+def _wheels(lines: Sequence[str], python: str, architecture: str, directory: Path) -> Path:
     wanted = "\n".join(lines) + "\n"
     target = directory / f"{python}-{architecture}-{hashlib.sha256(wanted.encode()).hexdigest()[:16]}"
     done = target / "requirements.txt"
@@ -98,7 +102,7 @@ def _wheels(pins: Mapping[str, list[str]], python: str, architecture: str, direc
     return target
 
 
-def _without_conflicts(lines: list[str]) -> list[list[str]]:
+def _without_conflicts(lines: Sequence[str]) -> list[list[str]]:
     """Groups without two versions of a package, which pip refuses to fetch together."""
     groups: list[dict[str, str]] = []
     for line in lines:
@@ -108,6 +112,10 @@ def _without_conflicts(lines: list[str]) -> list[list[str]]:
             groups.append(group := {})
         group[package] = line
     return [list(group.values()) for group in groups]
+
+
+_WHEELS = Once(_wheels)
+"""Each set in a directory of its own, so several at once; pip minds its cache."""
 
 
 def maven(name: str, sha256: str, directory: Path) -> Path:
@@ -167,6 +175,7 @@ def _same(name: str, found: str, pinned: str) -> None:
         raise LabError(f"{name} is not what its pin says it is: {pinned or 'nothing'} is pinned, {found} was fetched")
 
 
+@cache
 def _pip() -> list[str]:
     """A pip that works: this Python's own, or any other's (a virtual environment may have none)."""
     for command in ([sys.executable, "-m", "pip"], ["pip3"], ["/usr/bin/python3", "-m", "pip"], ["pip"]):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tools.lab import demands
 from tools.lab.catalogue import BASES, LAMBDA_NAMES, Base
 from tools.lab.errors import LabError
 from tools.lab.language import Runtime
@@ -62,6 +63,11 @@ class Target:
         return self.runtime.archive if self.runtime else ""
 
     @property
+    def upstream(self) -> str:
+        """HOST/PATH:TAG of the image, or HOST/PATH of the archive, that this stands in for."""
+        return self.archive or f"public.ecr.aws/{self.name}"
+
+    @property
     def single(self) -> bool:
         """Is the tag a plain image rather than an index? So it is upstream where arm64 never existed."""
         return len(self.architectures) == 1
@@ -72,6 +78,81 @@ class Target:
             return []
         suffixed = [f"{self.tag}-{LAMBDA_NAMES[architecture]}" for architecture in self.architectures]
         return [self.tag] if self.single else [self.tag, *suffixed]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A target, and the architectures of it that are asked for: the others may come with a later request."""
+
+    target: Target
+    architectures: tuple[str, ...]
+
+    def tags(self) -> list[str]:
+        """The tags of single architectures that this makes; the index over them is left out."""
+        target = self.target
+        if target.archive:
+            return []
+        return [tag_of(target, architecture) for architecture in self.architectures]
+
+
+@dataclass(frozen=True)
+class Wants:
+    """All that is asked of the lab at once."""
+
+    requests: tuple[Request, ...]
+    extras: frozenset[tuple[str, str, str]]
+    """What the extras of build images take from the web, by extra, base and architecture (Lambda's name)."""
+
+
+def tag_of(target: Target, architecture: str) -> str:
+    """The tag of one architecture."""
+    return target.tag if target.single else f"{target.tag}-{LAMBDA_NAMES[architecture]}"
+
+
+def wanted_for(patterns: Sequence[str]) -> Wants:
+    """What the factory's images of these names are made of, and no more.
+
+    Raises:
+        LabError: a name fits nothing, or the lab has no such upstream.
+    """
+    found = demands.images_of(patterns)
+    wanted: dict[str, set[str]] = {}
+    for image in found:
+        if image.upstream:
+            wanted.setdefault(image.upstream, set()).add(image.architecture)
+    known = {target.upstream: target for target in targets()}
+    if lacking := sorted(wanted.keys() - known.keys()):
+        raise LabError(f"the lab has nothing for {', '.join(lacking)}")
+    requests = [
+        Request(target, tuple(own for own in target.architectures if LAMBDA_NAMES[own] in wanted[upstream]))
+        for upstream, target in known.items()
+        if upstream in wanted
+    ]
+    return Wants(tuple(requests), _extras_of(found))
+
+
+def wanted_by_name(patterns: Sequence[str], *, everything: bool) -> Wants:
+    """The chosen targets whole, and the extras of all images that are made of them.
+
+    Extras of arm64 are for those who want everything: they take long, and CI builds no such image.
+
+    Raises:
+        LabError: a name fits nothing.
+    """
+    found = chosen(patterns, everything=everything)
+    there, bases = {target.upstream for target in found}, {target.base.name for target in found}
+    made = [
+        image
+        for image in demands.images()
+        if image.base in bases
+        and (not image.upstream or image.upstream in there)
+        and (everything or image.architecture == "x86_64")
+    ]
+    return Wants(tuple(Request(target, target.architectures) for target in found), _extras_of(made))
+
+
+def _extras_of(found: Sequence[demands.Image]) -> frozenset[tuple[str, str, str]]:
+    return frozenset((extra, image.base, image.architecture) for image in found for extra in image.extras)
 
 
 def targets() -> list[Target]:
@@ -119,7 +200,7 @@ def push(client: Client, target: Target, architecture: str, layers: list[Layer])
         "layers": [{"mediaType": LAYER, "size": layer.size, "digest": layer.digest} for layer in layers],
     }
     content = _json(manifest)
-    tag = target.tag if target.single else f"{target.tag}-{LAMBDA_NAMES[architecture]}"
+    tag = tag_of(target, architecture)
     if client.digest(target.repository, tag) == sha256(content):
         return
     blobs: list[bytes | Layer] = [*layers, config]
@@ -128,17 +209,32 @@ def push(client: Client, target: Target, architecture: str, layers: list[Layer])
     client.push_manifest(target.repository, tag, content, MANIFEST)
 
 
-def push_index(client: Client, target: Target, architectures: tuple[str, ...]) -> None:
-    """Push the tag without suffix over the architectures that are there."""
-    entries = []
-    for architecture in architectures:
-        tag = f"{target.tag}-{LAMBDA_NAMES[architecture]}"
-        content = _json(client.manifest(target.repository, tag))
-        entry = {"mediaType": MANIFEST, "size": len(content), "digest": sha256(content)}
-        entries.append(entry | {"platform": _platform(architecture)})
-    index = _json({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries})
+def push_index(client: Client, target: Target) -> None:
+    """Push the tag without suffix over the architectures that are there, made now or before."""
+    index = _json({"schemaVersion": 2, "mediaType": INDEX, "manifests": _members(client, target)})
     if client.digest(target.repository, target.tag) != sha256(index):
         client.push_manifest(target.repository, target.tag, index, INDEX)
+
+
+def index_is_whole(client: Client, target: Target) -> bool:
+    """Whether the tag without suffix is over all architectures that are there, as they are now."""
+    if target.single or target.archive:
+        return True
+    if client.digest(target.repository, target.tag) is None:
+        return False
+    return bool(client.manifest(target.repository, target.tag)["manifests"] == _members(client, target))
+
+
+def _members(client: Client, target: Target) -> list[dict[str, Any]]:
+    """The entries of an index."""
+    entries = []
+    for architecture in target.architectures:
+        tag = tag_of(target, architecture)
+        if client.digest(target.repository, tag) is not None:
+            content = _json(client.manifest(target.repository, tag))
+            entry = {"mediaType": MANIFEST, "size": len(content), "digest": sha256(content)}
+            entries.append(entry | {"platform": _platform(architecture)})
+    return entries
 
 
 def _config(architecture: str, layers: list[Layer]) -> dict[str, Any]:

@@ -216,7 +216,7 @@ def _rpmbuild(parts: list[str], work: Path, target: Path, architecture: str) -> 
         "_rpmdir": work / "out",
         "_buildhost": "lab",
         "_dbpath": work / "db",
-        "_binary_payload": "w3.zstdio",
+        "_binary_payload": "w1.zstdio",
         "use_source_date_epoch_as_buildtime": "1",
         "clamp_mtime_to_source_date_epoch": "1",
         "source_date_epoch_from_changelog": "0",

@@ -13,7 +13,7 @@ from pathlib import Path
 from tools.workflows.expressions import ExpressionError
 from tools.workflows.runner import Runner, Settings
 
-_LAB = ("FACTORY_MIRROR", "FACTORY_NETWORK", "FACTORY_PIP_CONF")
+_LAB = ("FACTORY_MIRROR", "FACTORY_NETWORK", "FACTORY_PIP_CONF", "FACTORY_SKIP_TESTS")
 """What jobs are told of the lab that GitHub's would not be; the registry comes as GitHub's do, as a variable."""
 
 _SERVER, _REPOSITORY, _RUN = "https://github.invalid", "lab/factory", "1"
@@ -111,7 +111,7 @@ def _settings(origin: Path, folder: Path, workflow: str, only: frozenset[str]) -
     return Settings(
         origin=origin,
         folder=folder,
-        environment={**ours, **lab, **job, "FACTORY_ALLOW_UNRESOLVED": "1", "FACTORY_STAND_INS": "1"},
+        environment={**ours, **lab, **job, "FACTORY_ALLOW_UNRESOLVED": "1"},
         contexts={
             "github": {
                 "sha": _head(origin),

@@ -1,8 +1,9 @@
 """A workflow on this machine: jobs in the order of their needs, each in a fresh clone, with the same commands.
 
 What differs from GitHub: all runs on this one machine, whatever `runs-on` says, one job at a time; permissions, time
-limits and concurrency groups are not looked at. Commands that are given GitHub's token get one that is worth nothing
-and the stand-ins in `tools/workflows/programs`; a job fails when that token is found in what it leaves for people to
+limits and concurrency groups are not looked at. The mirrors are the lab's, so `tools/workflows/programs/lab` leads
+PATH: its `factory` has the lab write the lock. Commands that are given GitHub's token get one that is worth nothing and
+the programs in `tools/workflows/programs/github`; a job fails when that token is found in what it leaves for people to
 read.
 """
 
@@ -190,9 +191,10 @@ class JobRun:
         for kind, file in files.items():
             file.open("a").close() if kind == "STEP_SUMMARY" else file.write_text("")
         added = {f"GITHUB_{kind}": str(file) for kind, file in files.items()}
-        environment = {**self.environment, **added, **_strings(interpolate(step.get("env", {}), contexts))}
+        environment = {**self.environment, **added, "PATH": f"{_PROGRAMS / 'lab'}:{self.environment['PATH']}"}
+        environment = {**environment, **_strings(interpolate(step.get("env", {}), contexts))}
         if _needs_token(step):
-            environment |= self._stand_ins()
+            environment |= self._instead_of_github(environment["PATH"])
         log = self.folder / "log.txt"
         with log.open("a") as stream:
             command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
@@ -209,12 +211,12 @@ class JobRun:
             raise StepFailedError(f"exit status {done.returncode}; the end of {log}:\n{_tail(log)}")
         return ""
 
-    def _stand_ins(self) -> dict[str, str]:
+    def _instead_of_github(self, path: str) -> dict[str, str]:
         """What keeps commands that have the token to this machine, and this machine's own credentials as they are."""
         return {
-            "PATH": f"{_PROGRAMS}:{self.environment['PATH']}",
+            "PATH": f"{_PROGRAMS / 'github'}:{path}",
             "DOCKER_CONFIG": str(self.folder / "docker"),
-            "STAND_INS": str(self.runner.settings.folder / "github"),
+            "GITHUB_HERE": str(self.runner.settings.folder / "github"),
         }
 
     def _shown(self) -> list[str]:

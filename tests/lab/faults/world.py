@@ -12,8 +12,9 @@ from typing import Self
 from uuid import uuid4
 
 from factory.build.records import RECORD_TYPE, Record, Records, parse
-from factory.publish.published import split_dated
-from factory.registry.client import Manifest, Registry
+from factory.publish.tags import Dated
+from factory.registry.client import Registry
+from factory.registry.manifests import Manifest
 from factory.registry.references import Repository
 from factory.registry.referrers import Referrers
 from tests.lab.conftest import FACTORY, LAB, ROOT, Factory
@@ -67,14 +68,14 @@ class World:
         folder.mkdir(parents=True, exist_ok=True)
         world = cls(folder, proxy, Repository(proxy.host, f"tests/faults-{uuid4().hex[:8]}"))
         world.change()
-        done = world.call("lock", "--stand-ins")
+        done = world.call("lock")
         assert done.returncode == 0, done.stderr
         return world
 
     @property
     def factory(self) -> Factory:
         """The command line."""
-        mirror = {"FACTORY_MIRROR": f"public.ecr.aws={LAB}", "FACTORY_PIP_CONF": ""}
+        mirror = {"FACTORY_MIRROR": f"public.ecr.aws={LAB}", "FACTORY_PIP_CONF": "", "FACTORY_SKIP_TESTS": ""}
         return Factory(
             self.folder, self.folder / "matrix.toml", self.repository, self.folder / "matrix.lock", mirror | self.extra
         )
@@ -132,7 +133,7 @@ class World:
 
     def days(self) -> set[str]:
         """The days that dated tags were put on, by the clock of those who put them."""
-        return {str(dated[1]) for tag, _ in self.proxy.tags(self.repository.name) if (dated := split_dated(tag))}
+        return {str(dated.day) for tag, _ in self.proxy.tags(self.repository.name) if (dated := Dated.parse(tag))}
 
     def examine(self, complete: bool) -> None:
         """Collects what is wrong now."""
@@ -162,7 +163,7 @@ class Examination:
                 yield from _index(tag, manifest, images)
             else:
                 attached = _attached(referrers, manifest)
-                yield from _tested(tag, manifest, attached, records, strict=complete or not split_dated(tag))
+                yield from _tested(tag, manifest, attached, records, strict=complete or not Dated.parse(tag))
         for tag, found in tags.items():
             if found and found.is_index:
                 for entry in found.json()["manifests"]:
@@ -176,7 +177,7 @@ class Examination:
     def _moved(self) -> Iterator[str]:
         seen: dict[str, str] = {}
         for tag, digest in self.proxy.tags(self.behind.name):
-            if split_dated(tag) and seen.setdefault(tag, digest) != digest:
+            if Dated.parse(tag) and seen.setdefault(tag, digest) != digest:
                 yield f"the dated tag {tag} moved from {seen[tag]} to {digest}"
 
     def _untrue(self, records: Iterable[Record], tags: Mapping[str, Manifest | None]) -> Iterator[str]:
@@ -186,7 +187,7 @@ class Examination:
                 yield f"the record of {record.name} {record.digest} says that it failed, though it is as good as any"
             for tag in record.pushed.get(str(self.behind), ()):
                 there = tags.get(tag)
-                if split_dated(tag):
+                if Dated.parse(tag):
                     if there is None or there.digest != record.digest:
                         yield f"the record of {record.digest} says {tag}, which is {there and there.digest}"
                 elif tag.endswith("x86_64") and (tag, record.digest) not in put:
@@ -217,7 +218,8 @@ def _tested(
     known = [*attached, *([] if strict else filter(None, [here.get(manifest.digest)]))]
     if not any(record.digest == manifest.digest and record.tests and record.tests.sound for record in known):
         yield f"{tag} names {manifest.digest}, and no record says that it passed"
-    name = split_dated(tag)[0] if split_dated(tag) else tag  # type: ignore[index]
+    dated = Dated.parse(tag)
+    name = dated.name if dated else tag
     for record in known:
         if record.digest != manifest.digest or record.name != name:
             yield f"{tag} has the record of {record.name} {record.digest}"

@@ -45,14 +45,14 @@ def _compile(kit: Kit, out: Path) -> None:
         cd /build/curl
         # Made by git's clock in the archive; a rebuild of `configure` would need autotools.
         touch aclocal.m4; touch configure; find . -name Makefile.in -exec touch {{}} +; touch lib/curl_config.h.in
-        ./configure --host={triple} CC={triple}-gcc CFLAGS=-O2 \\
+        ./configure --host={triple} CC={triple}-gcc CFLAGS=-O1 \\
             --enable-static {" ".join(flags)} >/dev/null
         make -C lib libcurl.la >/dev/null
         cd /build/aws-lambda-cpp/src
         sed -e 's/@PROJECT_VERSION_MAJOR@/{major}/; s/@PROJECT_VERSION_MINOR@/{minor}/' \\
             -e 's/@PROJECT_VERSION_PATCH@/{patch}/; s/@PROJECT_VERSION@/{major}.{minor}.{patch}/' \\
             version.cpp.in >version.cpp
-        {triple}-g++ -shared -fPIC -O2 -std=c++17 -fvisibility=hidden -pthread -s \\
+        {triple}-g++ -shared -fPIC -O1 -std=c++17 -fvisibility=hidden -pthread -s \\
             -DBUILDING_NODE_EXTENSION -DNAPI_VERSION=8 -DBACKWARD_HAS_BACKTRACE=0 -DBACKWARD_HAS_BACKTRACE_SYMBOL=0 \\
             -I../include -I/build/curl/include -I/build/addon-api -I/build/node/include/node \\
             /build/ric/src/native/rapid-client.cc runtime.cpp logging.cpp version.cpp \\
