@@ -1,16 +1,57 @@
-"""Files that are whole or not there, and locks between processes."""
+"""Files that are whole or not there, folders as values, and locks between processes."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from factory.errors import MachineError
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a folder; `path` is relative to that."""
+
+    path: PurePosixPath
+    program: bool
+    """Whether it may be executed: all that a checkout keeps of a mode."""
+    content: bytes
+
+    @property
+    def mode(self) -> int:
+        """As every checkout has it alike."""
+        return 0o755 if self.program else 0o644
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What is in a folder, sorted by path; equal where names, contents and executable bits are."""
+
+    files: tuple[File, ...]
+
+    def key(self, begin: str = "") -> str:
+        """sha256 over all of it, after the text `begin`."""
+        key = hashlib.sha256(begin.encode())
+        for file in self.files:
+            key.update(f"{file.path} {file.mode:o} {hashlib.sha256(file.content).hexdigest()}\n".encode())
+        return key.hexdigest()
+
+
+def read_folder(top: Path, wanted: Callable[[Path], bool] = lambda _: True) -> Folder:
+    """The files below a folder, those that Python leaves there apart; empty where there is no such folder."""
+    found = (file for file in top.rglob("*") if "__pycache__" not in file.parts and wanted(file) and file.is_file())
+    return Folder(tuple(_file(top, file) for file in sorted(found)))
+
+
+def _file(top: Path, file: Path) -> File:
+    return File(PurePosixPath(file.relative_to(top)), bool(file.stat().st_mode & 0o100), file.read_bytes())
 
 
 def write_text(file: Path, text: str) -> None:

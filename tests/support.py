@@ -8,14 +8,18 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
+from factory.app.project import Project, load_matrix
+from factory.build.contexts import Contexts
 from factory.build.records import CheckResult, Record, TestResult
 from factory.matrix.downloads import Artifact
 from factory.matrix.images import Image, expand
-from factory.matrix.loading import load, parse
+from factory.matrix.loading import parse
 from factory.matrix.lock import Lock, Locked, wanted_archives, wanted_images
 from factory.matrix.schema import Matrix
 from factory.plan.keys import Inputs, InputsOf
 from factory.render.dockerfile import Renderer
+from factory.render.fetches import Fetches
+from factory.render.templates import Templates
 
 ROOT = Path(__file__).parent.parent
 REAL = ROOT / "matrix.toml"
@@ -28,19 +32,19 @@ OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 @cache
 def real() -> Matrix:
     """The repository's own matrix."""
-    return load(REAL)
+    return load_matrix(REAL)
 
 
 @cache
 def small() -> Matrix:
     """The fixed matrix of the golden files."""
-    return load(SMALL)
+    return load_matrix(SMALL)
 
 
 @cache
 def toolchains() -> Matrix:
     """The fixed matrix of what build images are made of beyond packages."""
-    return load(TOOLCHAINS)
+    return load_matrix(TOOLCHAINS)
 
 
 def small_text(*changes: tuple[str, str]) -> str:
@@ -97,7 +101,36 @@ def _digits(artifact: Artifact) -> str:
 def inputs_of(matrix: Matrix | None = None, lock: Lock | None = None, emulator: str = "emulator") -> InputsOf:
     """The inputs of a matrix under a lock, by default a full one."""
     matrix = matrix or small()
-    return InputsOf(Renderer(matrix), lock or full_lock(matrix), emulator)
+    return InputsOf(renderer_of(matrix), lock or full_lock(matrix), emulator, bootstrap_keys())
+
+
+@cache
+def project() -> Project:
+    """What the repository has, its own matrix apart."""
+    return Project(REAL, ROOT / "matrix.lock")
+
+
+@cache
+def bootstrap_keys() -> dict[str, str]:
+    """The fingerprints of the repository's bootstraps."""
+    return {name: folder.key() for name, folder in project().bootstraps.items()}
+
+
+def renderer_of(matrix: Matrix | None = None, templates: Templates | None = None) -> Renderer:
+    """Renders a matrix, by default with the repository's templates."""
+    return Renderer(Fetches(matrix or small()), templates or project().templates)
+
+
+def contexts(
+    matrix: Matrix | None = None,
+    of: InputsOf | None = None,
+    mirrors: Mapping[str, str] | None = None,
+    network: str | None = None,
+    pip_conf: Path | None = None,
+) -> Contexts:
+    """Where the names in a matrix's Dockerfiles lead."""
+    matrix = matrix or small()
+    return Contexts(Fetches(matrix), of or inputs_of(matrix), mirrors or {}, network, pip_conf)
 
 
 def passed(key: str = "tests") -> TestResult:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and locks between processes."""
+"""Files that are whole or not there, folders as values, and locks between processes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Callable
 from multiprocessing.synchronize import Event
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from factory.errors import ExitCode
-from factory.files import DiskError, exclusive, write_if_changed, write_text
+from factory.files import DiskError, File, Folder, exclusive, read_folder, write_if_changed, write_text
 
 _FORK = multiprocessing.get_context("fork")
 
@@ -149,3 +150,90 @@ def test_a_full_disk_is_the_machines_lack_and_leaves_the_old_text(
         write_text(file, "new")
     assert told.value.exit_code == ExitCode.MACHINE
     assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [("record.json", "old")]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of a program and a text further down."""
+    top = tmp_path / "folder"
+    (top / "lib").mkdir(parents=True)
+    (top / "run").write_bytes(b"#!/bin/sh\n")
+    (top / "run").chmod(0o755)
+    (top / "lib" / "text").write_bytes(b"one\n")
+    (top / "lib" / "text").chmod(0o644)
+    return top
+
+
+def test_a_folder_is_its_files_by_path(folder: Path) -> None:
+    assert read_folder(folder) == Folder(
+        (
+            File(PurePosixPath("lib/text"), program=False, content=b"one\n"),
+            File(PurePosixPath("run"), program=True, content=b"#!/bin/sh\n"),
+        )
+    )
+    assert [file.mode for file in read_folder(folder).files] == [0o644, 0o755]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda top: (top / "lib" / "text").write_text("two\n"),
+        lambda top: (top / "lib" / "text").rename(top / "lib" / "other"),
+        lambda top: (top / "lib").rename(top / "bin"),
+        lambda top: (top / "lib" / "text").chmod(0o744),
+        lambda top: (top / "run").chmod(0o644),
+        lambda top: (top / "lib" / "text").unlink(),
+        lambda top: (top / "more").touch(),
+    ],
+    ids=["content", "name", "folder", "made a program", "no program any more", "gone", "new"],
+)
+def test_the_key_tells_another_folder(folder: Path, change: Callable[[Path], object]) -> None:
+    before = read_folder(folder)
+    change(folder)
+    assert read_folder(folder) != before
+    assert read_folder(folder).key() != before.key()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda top: os.utime(top / "run", (1, 1)),
+        lambda top: (top / "lib" / "text").chmod(0o664),
+        lambda top: (top / "run").chmod(0o700),
+        lambda top: (top / "empty").mkdir(),
+        lambda top: [(top / "lib" / "__pycache__").mkdir(), (top / "lib" / "__pycache__" / "a.pyc").touch()],
+    ],
+    ids=["time", "mode of the group", "mode of the others", "empty folder", "what Python leaves"],
+)
+def test_the_key_tells_nothing_that_a_checkout_does_not_keep(folder: Path, change: Callable[[Path], object]) -> None:
+    before = read_folder(folder)
+    change(folder)
+    assert read_folder(folder) == before
+    assert read_folder(folder).key() == before.key()
+
+
+def test_the_key_does_not_depend_on_the_order_in_which_files_were_made(tmp_path: Path) -> None:
+    names = ["b", "a/x", "a.x", "c"]
+    for top, order in ((tmp_path / "one", names), (tmp_path / "two", names[::-1])):
+        for name in order:
+            (top / name).parent.mkdir(parents=True, exist_ok=True)
+            (top / name).write_text(name)
+    one, two = read_folder(tmp_path / "one"), read_folder(tmp_path / "two")
+    assert one == two
+    assert one.key() == two.key()
+    assert sorted(str(file.path) for file in one.files) == sorted(names)
+
+
+def test_a_key_may_begin_with_something_else(folder: Path) -> None:
+    keys = {read_folder(folder).key(begin) for begin in ("", "one", "two")}
+    assert len(keys) == 3
+    assert all(len(key) == 64 for key in keys)
+
+
+def test_only_what_is_wanted_is_read(folder: Path) -> None:
+    found = read_folder(folder, lambda file: file.name == "run")
+    assert [str(file.path) for file in found.files] == ["run"]
+
+
+def test_no_folder_has_no_files(tmp_path: Path) -> None:
+    assert read_folder(tmp_path / "nowhere") == Folder(())

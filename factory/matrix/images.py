@@ -26,8 +26,8 @@ class Image:
     architecture: Architecture
 
     @property
-    def subject(self) -> str:
-        """The runtime, or the base where the image is a base's own."""
+    def declared(self) -> str:
+        """The name of the table that declares it: the runtime, or the base where the image is a base's own."""
         return self.runtime or self.base
 
     @property
@@ -38,7 +38,7 @@ class Image:
     @cached_property
     def stem(self) -> str:
         """The name without architecture: that of the Dockerfile, and the tag of the index."""
-        return f"build-{self.subject}" if self.variant is Variant.BUILD else self.subject
+        return f"build-{self.declared}" if self.variant is Variant.BUILD else self.declared
 
     @cached_property
     def name(self) -> str:
@@ -114,6 +114,14 @@ def architectures_of(matrix: Matrix, runtime: Runtime) -> tuple[Architecture, ..
     return runtime.architectures or available
 
 
+def architectures_by_stem(matrix: Matrix) -> dict[str, list[Architecture]]:
+    """By name without architecture, those that there are: what its index is made of."""
+    found: dict[str, list[Architecture]] = {}
+    for image in expand(matrix):
+        found.setdefault(image.stem, []).append(image.architecture)
+    return found
+
+
 def with_ancestors(images: Iterable[Image]) -> list[Image]:
     """The images and all that they are built from, parents first, each once."""
     ordered: dict[Image, None] = {}
@@ -160,4 +168,4 @@ def _matches(image: Image, pattern: str) -> bool:
 
 
 def _names(image: Image) -> tuple[str, str, str]:
-    return (image.name, image.stem, image.subject)
+    return (image.name, image.stem, image.declared)

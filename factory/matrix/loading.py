@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import types
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import tomli
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from factory.errors import UsageError, did_you_mean, nearest
-from factory.matrix.describe import model_at
 from factory.matrix.positions import line_of, positions
 from factory.matrix.problems import KeyPath, Problem
 from factory.matrix.rules import inconsistencies
 from factory.matrix.schema import SECTIONS, Matrix
-from factory.matrix.words import Table
+from factory.matrix.words import Table, meanings_of
 
 Raw = Mapping[str, Any]
 
@@ -36,52 +35,35 @@ class MatrixError(UsageError):
         super().__init__("\n".join(lines))
 
 
-def load(file: Path) -> Matrix:
-    """Reads and checks a matrix file.
-
-    Raises:
-        UsageError: the file cannot be read.
-        MatrixError: it is not TOML, or not a matrix.
-    """
-    return parse(read_text(file), str(file))
-
-
-def read_text(file: Path) -> str:
-    """The text of a file that people write.
-
-    Raises:
-        UsageError: it cannot be read.
-        MatrixError: it is not UTF-8.
-    """
-    try:
-        return file.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read: {error.strerror}; name the matrix with --matrix FILE") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise MatrixError(str(file), [Problem((), "is not UTF-8 text", "save it as UTF-8", line)]) from None
-
-
-def parse(text: str, file: str = "matrix.toml") -> Matrix:
-    """Checks the text of a matrix; `file` names it in messages.
+def parse(text: str, file: str = "matrix.toml", bootstraps: Collection[str] | None = None) -> Matrix:
+    """Checks the text of a matrix; `file` names it in messages, `bootstraps` are those that there are, where known.
 
     Raises:
         MatrixError: with all that is wrong.
     """
     raw = toml(text, file)
     matrix, problems = _validate(raw)
-    problems += inconsistencies(matrix, raw)
+    problems += inconsistencies(matrix, raw, bootstraps)
     if problems:
-        raise _refusal(text, file, problems)
+        raise refusal(text, file, problems)
     return matrix
 
 
-def refusal(file: Path, problems: Iterable[Problem]) -> MatrixError:
-    """What is wrong with a matrix that loaded, found where it was used; with lines."""
-    return _refusal(read_text(file), str(file), problems)
+def decode(content: bytes, file: str) -> str:
+    """The text of a file that people write.
+
+    Raises:
+        MatrixError: it is not UTF-8.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise MatrixError(file, [Problem((), "is not UTF-8 text", "save it as UTF-8", line)]) from None
 
 
-def _refusal(text: str, file: str, problems: Iterable[Problem]) -> MatrixError:
+def refusal(text: str, file: str, problems: Iterable[Problem]) -> MatrixError:
+    """What is wrong with a document, each problem with its line."""
     found = positions(text)
     return MatrixError(file, [problem.at(line_of(problem.path, found)) for problem in problems])
 
@@ -131,7 +113,7 @@ def _remainder(raw: Raw) -> Matrix:
 
 
 def _sound_tables(section: str, tables: object) -> Iterator[tuple[str, Table]]:
-    model = model_at((section, "*"))
+    model = _model_at((section, "*"))
     if model is None or not isinstance(tables, Mapping):
         return
     for name, table in tables.items():
@@ -188,12 +170,43 @@ def _key_path(location: tuple[int | str, ...], raw: object) -> KeyPath:
 
 
 def _siblings(path: KeyPath) -> list[str]:
-    model = model_at(path[:-1])
+    model = _model_at(path[:-1])
     return list(model.model_fields) if model else []
 
 
 def _meaning(path: KeyPath) -> str:
     """What the key is for, from the model's own documentation."""
-    model = model_at(path[:-1])
-    field = model.model_fields.get(path[-1]) if model and path else None
-    return (field.description or "").replace("\n", " ") if field else "`factory schema` shows what may stand here"
+    model = _model_at(path[:-1])
+    meaning = meanings_of(model).get(path[-1], "") if model and path else ""
+    return meaning.replace("\n", " ") or "`factory schema` shows what may stand here"
+
+
+def _model_at(path: KeyPath) -> type[Table] | None:
+    """The model of the table at `path`, or None where a plain value or nothing stands."""
+    options: list[Any] = [Matrix]
+    for part in path:
+        options = [inner for option in options for inner in _inside(option, part)]
+    return next((option for option in options if _is_table(option)), None)
+
+
+def _inside(annotation: Any, key: str) -> list[Any]:
+    """The annotations that may stand under a key of a value so annotated."""
+    if _is_table(annotation):
+        field = annotation.model_fields.get(key)
+        return _unwrap(field.annotation) if field else []
+    if get_origin(annotation) is dict:
+        return _unwrap(get_args(annotation)[1])
+    return []
+
+
+def _unwrap(annotation: Any) -> list[Any]:
+    """The members of a union, without Annotated."""
+    if get_origin(annotation) is Annotated:
+        return _unwrap(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [inner for member in get_args(annotation) for inner in _unwrap(member)]
+    return [annotation]
+
+
+def _is_table(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Table)

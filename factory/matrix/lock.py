@@ -41,10 +41,10 @@ class Locked(_Entry):
     """Why there is no digest."""
 
 
-class StandIn(_Entry):
-    """The checksum of what a lab's mirror has in place of an archive that the matrix declares another checksum for."""
+class Replaced(_Entry):
+    """The checksum of what a mirror has in place of an archive that the matrix declares another checksum for."""
 
-    stand_in: Digits
+    instead: Digits
 
 
 class Unresolved(_Entry):
@@ -58,7 +58,7 @@ class Lock(_Entry):
 
     version: Annotated[int, Field(ge=1, le=1)] = 1
     images: dict[str, Locked] = {}
-    archives: dict[str, Digits | StandIn | Unresolved] = {}
+    archives: dict[str, Digits | Replaced | Unresolved] = {}
 
     def digest(self, reference: str, architecture: Architecture) -> str | None:
         """The manifest digest of a reference for an architecture; None while it is unlocked."""
@@ -68,13 +68,14 @@ class Lock(_Entry):
     def checksum(self, artifact: Artifact) -> str | None:
         """`sha256:…` or `sha512:…`, what an archive must be; None while nobody knows.
 
-        What the matrix declares counts, not what the lock copied from an earlier matrix; but a stand-in is a stand-in.
+        What the matrix declares counts, not what the lock copied from an earlier matrix; but what is there instead is
+        another file.
         """
         locked = self.archives.get(artifact.url)
         if isinstance(locked, Unresolved):
             return None
-        if isinstance(locked, StandIn):
-            return f"{artifact.algorithm}:{locked.stand_in}"
+        if isinstance(locked, Replaced):
+            return f"{artifact.algorithm}:{locked.instead}"
         if artifact.checksum:
             return artifact.checksum
         return f"{artifact.algorithm}:{locked}" if locked else None
@@ -138,6 +139,17 @@ def text(lock: Lock) -> str:
     return "\n".join(lines) + "\n"
 
 
+def counted(lock: Lock) -> str:
+    """How much is locked, and how much could not be: `40 images, 9 archives, 2 of them unresolved`."""
+    images = [bool(locked.unresolved) for locked in lock.images.values()]
+    archives = [isinstance(locked, Unresolved) for locked in lock.archives.values()]
+    return f"{_counted('images', images)}, {_counted('archives', archives)}"
+
+
+def _counted(what: str, unresolved: list[bool]) -> str:
+    return f"{len(unresolved)} {what}" + (f", {sum(unresolved)} of them unresolved" if any(unresolved) else "")
+
+
 def wanted_images(matrix: Matrix) -> Mapping[str, frozenset[Architecture]]:
     """Every upstream image that the matrix names, with the architectures that it is needed for."""
     wanted: dict[str, set[Architecture]] = {}
@@ -167,7 +179,7 @@ def source_reference(runtime: Runtime, family: Family) -> str | None:
     return source.image if isinstance(source, ImageSource) else None
 
 
-def _archive(locked: str | StandIn | Unresolved) -> str:
+def _archive(locked: str | Replaced | Unresolved) -> str:
     if isinstance(locked, str):
         return _string(locked)
     return f"{{ {', '.join(f'{key} = {_string(value)}' for key, value in locked.model_dump().items())} }}"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from factory.errors import UsageError, did_you_mean
-from factory.files import write_text
-from factory.matrix.loading import parse, read_text, toml
+from factory.matrix.loading import parse, toml
 from factory.matrix.positions import positions
 from factory.matrix.problems import dotted
 from factory.matrix.runtimes import ArchiveSource, ImageSource
@@ -25,34 +23,34 @@ _OWN = ("version", "lifecycle", "source")
 
 @dataclass(frozen=True)
 class Addition:
-    """A runtime's new table, the line that it begins on, and the matrix with it."""
+    """A runtime's new table, the line that it begins on, and the matrix's text with it."""
 
     table: str
     line: int
-    matrix: Matrix
+    text: str
 
 
-def add(file: Path, name: str, like: str, preview_tag: bool) -> Addition:
-    """Writes the table of a new runtime below that of the one it is like; nothing unless the result loads.
+def add(
+    text: str, file: str, name: str, like: str, preview_tag: bool, bootstraps: Collection[str] | None = None
+) -> Addition:
+    """The text of a matrix with the table of a new runtime below that of the one it is like, if the result loads.
 
-    With `preview_tag` its source is upstream's tag `<version>-preview`.
+    With `preview_tag` its source is upstream's tag `<version>-preview`. `file` names the matrix in messages.
 
     Raises:
         UsageError: the runtime exists or cannot be called so, or there is none to be like.
         MatrixError: the matrix cannot be, without the new table or with it.
     """
-    text = read_text(file)
-    matrix = parse(text, str(file))
+    matrix = parse(text, file, bootstraps)
     _check_names(file, text, name, like, matrix)
-    taken_over: Mapping[str, Any] = toml(text, str(file))["runtimes"][like]
+    taken_over: Mapping[str, Any] = toml(text, file)["runtimes"][like]
     table = _table(name, taken_over, _version(name, like, matrix), _source(name, like, matrix, preview_tag))
     new, line = _inserted(text, table, like)
-    added = parse(new, str(file))
-    write_text(file.resolve(), ("\ufeff" if file.read_bytes().startswith(b"\xef\xbb\xbf") else "") + new)
-    return Addition(table, line, added)
+    parse(new, file, bootstraps)
+    return Addition(table, line, new)
 
 
-def _check_names(file: Path, text: str, name: str, like: str, matrix: Matrix) -> None:
+def _check_names(file: str, text: str, name: str, like: str, matrix: Matrix) -> None:
     if like not in matrix.runtimes:
         raise UsageError(f"{file}: there is no runtime {like!r} to be like; {did_you_mean(like, matrix.runtimes)}")
     where = positions(text)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from factory.build import bootstraps
 from factory.errors import did_you_mean
 from factory.matrix.archives import Archive, archive_for
 from factory.matrix.downloads import SOURCE, argument
@@ -19,14 +18,15 @@ from factory.matrix.words import Variant
 from factory.registry.references import is_within, split_reference
 
 
-def inconsistencies(matrix: Matrix, raw: Mapping[str, Any]) -> list[Problem]:
-    """All that does not fit together.
+def inconsistencies(matrix: Matrix, raw: Mapping[str, Any], bootstraps: Collection[str] | None = None) -> list[Problem]:
+    """All that does not fit together; with `bootstraps`, the names of those that there are, also what they lack.
 
     `raw` is the whole document, of which `matrix` may lack broken tables: their names still count as known, so that
     one broken base is one error and not one for each of its runtimes.
     """
     return [
         *_unknown_names(matrix, raw),
+        *(_unknown_bootstraps(matrix, bootstraps) if bootstraps is not None else ()),
         *_impossible_runtimes(matrix),
         *_shared_arguments(matrix),
         *_contradicting_archives(matrix),
@@ -43,7 +43,6 @@ def _unknown_names(matrix: Matrix, raw: Mapping[str, Any]) -> Iterator[Problem]:
     for name, family in matrix.families.items():
         yield from _unknown_extras(("families", name, "extras"), _names_of_family(matrix, name, family), raw)
         yield from _unknown_extras(("families", name, "run_extras"), family.run_extras, raw)
-        yield from _unknown_bootstrap(("families", name, "bootstrap"), family.bootstrap)
         yield from _impossible_compiler(matrix, name, family)
     for name, extra in matrix.extras.items():
         yield from _unknown_extras(("extras", name, "needs"), extra.needs, raw)
@@ -54,7 +53,6 @@ def _unknown_names(matrix: Matrix, raw: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _unknown(("runtimes", name, "base"), runtime.base, "base", _names(raw, "bases"))
         yield from _unknown(("runtimes", name, "family"), runtime.family, "family", _names(raw, "families"))
         yield from _unknown_extras(("runtimes", name, "extras"), runtime.extras, raw)
-        yield from _unknown_bootstrap(("runtimes", name, "bootstrap"), runtime.bootstrap)
 
 
 def _names_of_family(matrix: Matrix, name: str, family: Family, extras: tuple[str, ...] | None = None) -> Iterable[str]:
@@ -83,13 +81,14 @@ def _impossible_compiler(matrix: Matrix, name: str, family: Family) -> Iterator[
                 yield Problem(path, f"{wanted!r} has no archive", "name an extra that is an archive")
 
 
-def _unknown_bootstrap(path: KeyPath, name: str | None) -> Iterator[Problem]:
-    if name and name not in bootstraps.known():
-        yield Problem(
-            path,
-            f"there is no folder bootstraps/{name}",
-            did_you_mean(name, bootstraps.known()) if bootstraps.known() else "make it",
-        )
+def _unknown_bootstraps(matrix: Matrix, known: Collection[str]) -> Iterator[Problem]:
+    tables: list[tuple[str, Mapping[str, Family | Runtime]]]
+    tables = [("families", matrix.families), ("runtimes", matrix.runtimes)]
+    for section, named in tables:
+        for name, table in named.items():
+            if table.bootstrap and table.bootstrap not in known:
+                remedy = did_you_mean(table.bootstrap, known) if known else "make it"
+                yield Problem((section, name, "bootstrap"), f"there is no folder bootstraps/{table.bootstrap}", remedy)
 
 
 def _unknown_extras(path: KeyPath, extras: Iterable[str], raw: Mapping[str, Any]) -> Iterator[Problem]:

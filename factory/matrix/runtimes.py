@@ -184,7 +184,6 @@ class Runtime(Table):
 
     @property
     def major(self) -> str:
-        """The version's first number."""
         return self.version.partition(".")[0]
 
 

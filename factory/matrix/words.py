@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from datetime import date
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import (
@@ -209,15 +213,33 @@ class Table(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         defer_build=True,  # most tables are only ever read as a part of the whole matrix
     )
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """pydantic's own, made as strict as the loader: a table of named tables takes no other names."""
-        schema = handler(core_schema)
-        for key in handler.resolve_ref_schema(schema).get("properties", {}).values():
+        """pydantic's own with what keys mean, and as strict as the loader: a table of tables takes no other names."""
+        schema, meant = handler(core_schema), meanings_of(cls)
+        for name, key in handler.resolve_ref_schema(schema).get("properties", {}).items():
+            if name in meant:
+                key["description"] = meant[name]
             if "patternProperties" in key:
                 key["additionalProperties"] = False
         return schema
+
+
+def meanings_of(table: type[Table]) -> dict[str, str]:
+    """What the keys of a table are for: the texts below its attributes.
+
+    pydantic can collect them too, for every table at every start, which takes a fifth of a short command's time.
+    """
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(table))).body
+    assert isinstance(definition, ast.ClassDef)
+    return {
+        key.target.id: inspect.cleandoc(str(text.value.value))
+        for key, text in pairwise(definition.body)
+        if isinstance(key, ast.AnnAssign)
+        and isinstance(key.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+    }

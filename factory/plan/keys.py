@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from factory.build import bootstraps
 from factory.matrix.images import Image
 from factory.matrix.lock import Lock
 from factory.matrix.schema import signatures_of
@@ -63,10 +63,14 @@ class Inputs:
 
 
 class InputsOf:
-    """The inputs of every image of a matrix under a lock. `emulator` is the fingerprint of the emulator's sources."""
+    """The inputs of every image of a matrix under a lock.
 
-    def __init__(self, renderer: Renderer, lock: Lock, emulator: str) -> None:
-        self._renderer, self._lock, self._emulator = renderer, lock, emulator
+    `emulator` is the fingerprint of the emulator's sources, `bootstraps` has that of each bootstrap of ours.
+    """
+
+    def __init__(self, renderer: Renderer, lock: Lock, emulator: str, bootstraps: Mapping[str, str]) -> None:
+        self._renderer, self._fetches, self._lock = renderer, renderer.fetches, lock
+        self._emulator, self._bootstraps = emulator, bootstraps
         self._known: dict[Image, Inputs] = {}
 
     def __call__(self, image: Image) -> Inputs:
@@ -83,13 +87,22 @@ class InputsOf:
         """The references of an image, without its parent's, that the lock has no digest for."""
         return tuple(
             reference
-            for reference in self._renderer.upstreams(image)
+            for reference in self._fetches.upstreams(image)
             if self._lock.digest(reference, image.architecture) is None
         )
 
+    def sources(self, image: Image) -> list[str]:
+        """The references and addresses of archives that an image itself is made from."""
+        inputs = self(image)
+        return [*inputs.upstreams, *inputs.archives]
+
+    def all_unlocked(self, images: Iterable[Image]) -> list[str]:
+        """The references of these images that the lock has no digest for, sorted."""
+        return sorted({reference for image in images for reference in self.unlocked(image)})
+
     def checksums(self, image: Image) -> dict[str, str]:
         """What the archives of an image must be, by address: `sha256:…`, `sha512:…`, or `unlocked`."""
-        artifacts = [download.artifact(image.architecture) for download in self._renderer.downloads(image)]
+        artifacts = [download.artifact(image.architecture) for download in self._fetches.downloads(image)]
         return {artifact.url: self._lock.checksum(artifact) or UNLOCKED for artifact in artifacts}
 
     def unverifiable(self, image: Image) -> tuple[str, ...]:
@@ -98,10 +111,10 @@ class InputsOf:
 
     def unsigned(self, image: Image) -> tuple[str, ...]:
         """The references of an image that the matrix wants a signature of, and that no lock has checked."""
-        return tuple(reference for reference in self.unlocked(image) if signatures_of(self._renderer.matrix, reference))
+        return tuple(reference for reference in self.unlocked(image) if signatures_of(self._fetches.matrix, reference))
 
     def _inputs(self, image: Image) -> Inputs:
-        references = self._renderer.upstreams(image)
+        references = self._fetches.upstreams(image)
         parent = self(image.parent) if image.parent else None
         return Inputs(
             dockerfile=_sha256(self._renderer.dockerfile(image)),
@@ -118,8 +131,8 @@ class InputsOf:
     def _context(self, image: Image) -> str | None:
         if image.runtime is None:
             return self._emulator if image.variant is Variant.RUN else None
-        bootstrap = self._renderer.bootstrap(image)
-        return bootstraps.content_key(bootstrap) if bootstrap else None
+        bootstrap = self._fetches.bootstrap(image)
+        return self._bootstraps[bootstrap] if bootstrap else None
 
 
 def local_name(name: str, inputs_key: str) -> str:

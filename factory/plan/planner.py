@@ -1,14 +1,15 @@
-"""The plan: for each selected image whether it is built, skipped or blocked, and why, in words. A pure function."""
+"""The plan: for each image what comes next, build, test or push, or nothing, and why, in words. A pure function."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from enum import StrEnum
 
-from factory.build.records import Record, Records
 from factory.matrix.images import Image
-from factory.plan.keys import Inputs, InputsOf, local_name
+from factory.plan.keys import Inputs, InputsOf
+from factory.plan.present import There
 
 
 class Action(StrEnum):
@@ -25,44 +26,44 @@ class Action(StrEnum):
 class Item:
     """The plan for one image.
 
-    `record` is the finished image that need not be built again. `fresh` says that an image with these very inputs
-    exists and is built anew all the same, without any cache.
+    `digest` is that of the finished image that need not be built again. `fresh` says that an image with these very
+    inputs exists and is built anew all the same, without any cache.
     """
 
     image: Image
     action: Action
     reason: str
-    record: Record | None = None
+    digest: str | None = None
     fresh: bool = False
 
 
 @dataclass(frozen=True)
-class World:
-    """What is there already. `finished` maps local names in the engine to digests."""
+class Standard:
+    """What an image must meet: the smoke test of `tests_keys`, and an age of at most `max_age` on the day `today`.
 
-    records: Records
-    finished: Mapping[str, str]
-    tests_key: Callable[[Image], str]
-    repository: str
+    With `locked` an image is blocked whose references the lock has no digest for.
+    """
+
+    tests_keys: Mapping[Image, str] = field(default_factory=dict)
+    today: date = date.min
+    max_age: timedelta | None = None
     locked: bool = False
 
 
-def plan(images: Sequence[Image], inputs_of: InputsOf, world: World) -> list[Item]:
+def plan(
+    images: Sequence[Image], inputs_of: InputsOf, present: Mapping[Image, There], standard: Standard
+) -> dict[Image, Item]:
     """One item an image, in the order given; parents must come before their children."""
     items: dict[Image, Item] = {}
     for image in images:
-        items[image] = _item(image, inputs_of, world, items)
-    return list(items.values())
+        parent = items.get(image.parent) if image.parent else None
+        items[image] = _blocked(image, inputs_of, parent, standard.locked) or _item(
+            image, inputs_of, present[image], parent, standard
+        )
+    return items
 
 
-def current(image: Image, inputs: Inputs, world: World) -> Record | None:
-    """The record of a finished image that has these very inputs and is in the engine."""
-    digest = world.finished.get(local_name(image.name, inputs.key))
-    record = world.records.get(digest) if digest else None
-    return record if record and record.inputs_key == inputs.key else None
-
-
-def blocked(image: Image, inputs_of: InputsOf, parent: Item | None, locked: bool) -> Item | None:
+def _blocked(image: Image, inputs_of: InputsOf, parent: Item | None, locked: bool) -> Item | None:
     """What keeps an image from being worked on, if anything does."""
     if parent and parent.action is Action.BLOCKED:
         return Item(image, Action.BLOCKED, f"its parent {parent.image.name} is blocked")
@@ -75,49 +76,53 @@ def blocked(image: Image, inputs_of: InputsOf, parent: Item | None, locked: bool
     return None
 
 
-def _item(image: Image, inputs_of: InputsOf, world: World, items: Mapping[Image, Item]) -> Item:
-    parent = items.get(image.parent) if image.parent else None
-    if stop := blocked(image, inputs_of, parent, world.locked):
-        return stop
-    record = current(image, inputs_of(image), world)
-    if record is None:
-        return Item(image, Action.BUILD, _why_build(image, inputs_of, world, parent))
-    return _unfinished(image, record, world) or Item(image, Action.SKIP, "nothing changed", record)
-
-
-def _unfinished(image: Image, record: Record, world: World) -> Item | None:
-    """What a built image still lacks."""
-    if record.tests is None:
-        return Item(image, Action.TEST, "built, but not tested", record)
-    if record.tests.key != world.tests_key(image):
-        return Item(image, Action.TEST, "the smoke test changed", record)
-    if not record.tests.sound:
-        return Item(image, Action.TEST, "its smoke test failed", record)
-    if image.name not in record.pushed.get(world.repository, ()):
-        did = "not executed here" if record.tests.not_executed else "tested"
-        return Item(image, Action.PUSH, f"{did}, but not in {world.repository}", record)
-    return None
-
-
-def _why_build(image: Image, inputs_of: InputsOf, world: World, parent: Item | None) -> str:
+def _item(image: Image, inputs_of: InputsOf, there: There, parent: Item | None, standard: Standard) -> Item:
     inputs = inputs_of(image)
-    before = world.records.latest(image.name)
-    if before is None:
-        return "never built"
-    if before.inputs_key == inputs.key:
-        return "built before, but gone from the engine"
-    templates = changed_templates(before.templates, inputs_of.templates(image))
-    return "; ".join(differences(before.inputs, inputs, parent, templates)) or "its inputs changed"
+    if there.lacking:
+        return Item(image, Action.BUILD, there.lacking)
+    if not there.is_made_of(inputs):
+        return Item(image, Action.BUILD, _why(there, inputs, parent, inputs_of.templates(image)))
+    if parent and parent.fresh:
+        return Item(image, Action.BUILD, f"its parent {parent.image.name} is rebuilt", fresh=True)
+    if age := _too_old(there.published, standard):
+        return Item(image, Action.BUILD, age, fresh=True)
+    if there.tests_key is not None and there.tests_key != standard.tests_keys[image]:
+        return Item(image, Action.TEST, "the smoke test changed", there.digest)
+    if there.untested:
+        return Item(image, Action.TEST, there.untested, there.digest)
+    if there.unpublished:
+        return Item(image, Action.PUSH, there.unpublished, there.digest)
+    return Item(image, Action.SKIP, "nothing changed", there.digest)
+
+
+def _why(there: There, inputs: Inputs, parent: Item | None, templates: Mapping[str, str]) -> str:
+    if there.inputs is None:
+        return "its inputs changed; what they were, its labels do not tell"
+    moved = changed_templates(there.templates, templates)
+    return "; ".join(changes(there.inputs, inputs, parent.image if parent else None, moved)) or "its inputs changed"
+
+
+def _too_old(published: date | None, standard: Standard) -> str | None:
+    if standard.max_age is None:
+        return None
+    if published is None:
+        return "published without a dated tag, so nobody knows how old it is"
+    age = standard.today - published
+    if age <= standard.max_age:
+        return None
+    return f"published {age.days} days ago, and may be {standard.max_age.days}"
 
 
 def changed_templates(before: Mapping[str, str], now: Mapping[str, str]) -> list[str] | None:
     """The templates that are not what they were; None where nobody knows."""
-    return (
-        [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)] if before else None
-    )
+    if not before:
+        return None
+    return [name for name in sorted(before.keys() | now.keys()) if before.get(name) != now.get(name)]
 
 
-def differences(before: Inputs, now: Inputs, parent: Item | None, templates: Sequence[str] | None = None) -> list[str]:
+def changes(
+    before: Inputs, now: Inputs, parent: Image | None = None, templates: Sequence[str] | None = None
+) -> list[str]:
     """Every input that is not what it was, in words; `templates` are those that changed, if that is known."""
     found = []
     if before.dockerfile != now.dockerfile:
@@ -134,7 +139,7 @@ def differences(before: Inputs, now: Inputs, parent: Item | None, templates: Seq
         if before.archives.get(url) != checksum
     ]
     if before.parent != now.parent:
-        found.append(f"its parent {parent.image.name if parent else ''} changed")
+        found.append(f"its parent {parent.name if parent else ''} changed")
     elif before.epoch != now.epoch:
         found.append("the lock's date moved")
     return found

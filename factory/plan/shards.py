@@ -11,7 +11,6 @@ from enum import StrEnum
 from statistics import median
 from typing import Any
 
-from factory.build.records import Record
 from factory.errors import UsageError
 from factory.matrix.images import Image
 from factory.matrix.words import Architecture
@@ -66,13 +65,8 @@ class Job:
     seconds: float = 0.0
 
 
-def seconds_of(records: Mapping[Image, Record | None]) -> Callable[[Image], float]:
-    """How long an image takes by its last record; the median of its variant where it has none."""
-    known = {
-        image: record.build_seconds + (sum(check.seconds for check in record.tests.checks) if record.tests else 0.0)
-        for image, record in records.items()
-        if record
-    }
+def seconds_of(known: Mapping[Image, float]) -> Callable[[Image], float]:
+    """How long an image takes, as it did last; the median of its variant where that is not known."""
 
     def seconds(image: Image) -> float:
         if image in known:
@@ -90,7 +84,7 @@ def share(images: Sequence[Image], jobs: int, seconds: Callable[[Image], float])
     """
     pieces: dict[tuple[Architecture, str], list[Image]] = {}
     for image in images:
-        pieces.setdefault((image.architecture, image.subject), []).append(image)
+        pieces.setdefault((image.architecture, image.declared), []).append(image)
     lengths = {key: sum(map(seconds, piece)) for key, piece in pieces.items()}
     shares = [Job(architecture) for architecture in _jobs_by_architecture(lengths, jobs)]
     for key in sorted(pieces, key=lambda key: -lengths[key]):

@@ -120,4 +120,4 @@ def test_ancestors_come_first_and_once() -> None:
 )
 def test_a_status_selects_runtimes_on_a_day_and_no_base(statuses: tuple[str, ...], expected: set[str]) -> None:
     chosen = select(IMAGES, Selection(statuses=statuses), status_on(small(), date(2027, 2, 15)))
-    assert {image.subject for image in chosen} == expected
+    assert {image.declared for image in chosen} == expected

@@ -9,11 +9,10 @@ import pytest
 import tomli
 
 from factory.matrix.images import Image, expand
-from factory.render.dockerfile import Renderer
 from tests.dockerfiles import final, instructions, pairs
-from tests.support import REAL, real
+from tests.support import REAL, real, renderer_of
 
-RENDERED = Renderer(real()).all()
+RENDERED = renderer_of(real()).all()
 RUNTIMES = sorted(real().runtimes)
 IMAGES: dict[str, Image] = {image.stem: image for image in expand(real())}
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from factory.app.project import load_matrix as load
 from factory.errors import UsageError
-from factory.matrix.loading import MatrixError, load, parse
-from tests.support import TOOLCHAINS, changed, real, small, small_text
+from factory.matrix.loading import MatrixError, parse
+from tests.support import TOOLCHAINS, bootstrap_keys, changed, real, small, small_text
 
 _SHA256 = "a" * 64
 
@@ -21,7 +22,7 @@ def _line(text: str, needle: str) -> int:
 
 def _problems(text: str) -> MatrixError:
     with pytest.raises(MatrixError) as caught:
-        parse(text)
+        parse(text, bootstraps=bootstrap_keys())
     return caught.value
 
 
@@ -787,3 +788,19 @@ def test_messages_name_the_file_that_was_given(tmp_path: Path) -> None:
     with pytest.raises(MatrixError) as caught:
         load(file)
     assert str(caught.value).startswith(f"{file}:")
+
+
+def test_without_the_names_of_the_bootstraps_nobody_can_say_that_one_is_missing() -> None:
+    text = _toolchains(('workdir = "/"', 'bootstrap = "nonesuch"\nworkdir = "/"'))
+    assert parse(text).runtimes["java8"].bootstrap == "nonesuch"
+    with pytest.raises(MatrixError, match="there is no folder bootstraps/nonesuch"):
+        parse(text, bootstraps=())
+    for mine in bootstrap_keys():
+        assert parse(text.replace("nonesuch", mine), bootstraps=bootstrap_keys()).runtimes["java8"].bootstrap == mine
+
+
+def test_the_bootstraps_of_a_file_are_looked_for(tmp_path: Path) -> None:
+    file = tmp_path / "matrix.toml"
+    file.write_text(_toolchains(('workdir = "/"', 'bootstrap = "nonesuch"\nworkdir = "/"')))
+    with pytest.raises(MatrixError, match="there is no folder bootstraps/nonesuch"):
+        load(file)

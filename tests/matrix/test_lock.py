@@ -11,7 +11,7 @@ from factory.errors import UsageError
 from factory.matrix.lock import (
     Lock,
     Locked,
-    StandIn,
+    Replaced,
     Unresolved,
     read,
     source_reference,
@@ -57,7 +57,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
         images={**full_lock(small()).images, "c.example/d:1": Locked(unresolved='"quoted" and \\ escaped')},
         archives={
             "https://a.example/a": "a" * 64,
-            "https://a.example/b": StandIn(stand_in="b" * 128),
+            "https://a.example/b": Replaced(instead="b" * 128),
             "https://a.example/c": Unresolved(unresolved='a "reason"'),
         },
     )

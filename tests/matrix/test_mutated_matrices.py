@@ -13,7 +13,6 @@ import tomli
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from factory.build.contexts import Contexts
 from factory.errors import UsageError
 from factory.matrix.archives import Archive
 from factory.matrix.images import expand
@@ -22,10 +21,8 @@ from factory.matrix.lock import Lock, wanted_archives
 from factory.matrix.runtimes import ArchiveSource, Family, Runtime
 from factory.matrix.schema import Signatures
 from factory.matrix.tables import Base, Extra
-from factory.plan.keys import InputsOf
-from factory.render.bake import bake_file
-from factory.render.dockerfile import Renderer
-from tests.support import REAL, TOOLCHAINS, small_text
+from factory.render.bake import bake_file, target_name
+from tests.support import REAL, TOOLCHAINS, bootstrap_keys, contexts, inputs_of, renderer_of, small_text
 
 _SIGNATURES = """
 [signatures."upstream.example/lambda"]
@@ -222,17 +219,18 @@ def _change_somewhere(draw: st.DrawFn, document: dict[str, Any]) -> None:
 @given(st.one_of(mutated_texts(), mutated_documents()))
 def _every_mutation_loads_or_is_refused(text: str) -> None:
     try:
-        matrix = parse(text)
+        matrix = parse(text, bootstraps=bootstrap_keys())
     except MatrixError as error:
         loaded["refused"] += 1
         _assert_clear(error)
     else:
         loaded["loaded"] += 1
-        renderer = Renderer(matrix)
+        renderer = renderer_of(matrix)
         assert {image.stem for image in expand(matrix)} == renderer.all().keys()
-        lock, emulator = Lock(archives=dict.fromkeys(wanted_archives(matrix), "0" * 64)), "emulator"
-        contexts = Contexts(renderer, InputsOf(renderer, lock, emulator), {"archive.example": "127.0.0.1:1"})
-        assert json.loads(bake_file(expand(matrix), contexts, "a/b"))
+        lock = Lock(archives=dict.fromkeys(wanted_archives(matrix), "0" * 64))
+        leading = contexts(matrix, inputs_of(matrix, lock), {"archive.example": "127.0.0.1:1"})
+        targets = {image: leading.target(image) for image in expand(matrix)}
+        assert json.loads(bake_file(targets, "a/b"))["target"].keys() == {target_name(image.name) for image in targets}
 
 
 def _assert_clear(error: MatrixError) -> None:

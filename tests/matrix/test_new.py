@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
+from factory.app.project import Project, load_matrix
 from factory.cli.main import main
 from factory.errors import UsageError
+from factory.files import DiskError
 from factory.matrix.images import expand
-from factory.matrix.loading import MatrixError, load
-from factory.matrix.new import add
-from tests.support import REAL, SMALL, changed, names, small_text
+from factory.matrix.loading import MatrixError, parse
+from factory.matrix.new import Addition, add
+from tests.support import REAL, SMALL, changed, names, real, small_text
 
 PYTHON = """\
 [runtimes."python3.12"]
@@ -23,10 +27,16 @@ lifecycle = { preview = true }
 """
 
 
-def _matrix(folder: Path, text: str | None = None) -> Path:
+def _add(name: str, like: str, preview_tag: bool = False, text: str | None = None) -> Addition:
+    return add(small_text() if text is None else text, "matrix.toml", name, like, preview_tag)
+
+
+def _project(folder: Path, content: str | bytes | None = None) -> Project:
+    """A project of the small matrix, or of another text."""
     file = folder / "matrix.toml"
-    file.write_text(SMALL.read_text() if text is None else text, newline="")
-    return file
+    content = SMALL.read_bytes() if content is None else content
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return Project(file, folder / "matrix.lock")
 
 
 def _inserted(before: str, after: str) -> str:
@@ -36,26 +46,22 @@ def _inserted(before: str, after: str) -> str:
     return "\n".join(line[2:] for line in lines if line.startswith("+ ")).strip("\n") + "\n"
 
 
-def test_the_table_says_what_sets_the_runtime_apart_and_takes_over_the_rest(tmp_path: Path) -> None:
-    file = _matrix(tmp_path)
-    added = add(file, "python3.12", "python3.11", preview_tag=False)
-    text = file.read_text()
+def test_the_table_says_what_sets_the_runtime_apart_and_takes_over_the_rest() -> None:
+    added = _add("python3.12", "python3.11")
+    text = added.text
+    assert added.table == PYTHON + 'architectures = ["x86_64"]'
     assert _inserted(SMALL.read_text(), text) == PYTHON + 'architectures = ["x86_64"]\n'
     assert text.splitlines()[added.line - 1] == '[runtimes."python3.12"]'
     assert text.index("python3.11") < text.index("python3.12") < text.index("python3.9")
-    assert load(file) == added.matrix
-    assert names(image for image in expand(added.matrix) if image.runtime == "python3.12") == [
+    assert names(image for image in expand(parse(text)) if image.runtime == "python3.12") == [
         "python3.12-x86_64",
         "build-python3.12-x86_64",
     ]
 
 
-def test_an_archive_is_not_taken_over(tmp_path: Path) -> None:
+def test_an_archive_is_not_taken_over() -> None:
     """`python3.9` ends with a table of its own inside, below which the new one belongs."""
-    file = _matrix(tmp_path)
-    add(file, "python3.12", "python3.9", preview_tag=False)
-    text = file.read_text()
-    assert text == SMALL.read_text() + "\n" + PYTHON
+    assert _add("python3.12", "python3.9").text == SMALL.read_text() + "\n" + PYTHON
 
 
 @pytest.mark.parametrize(
@@ -67,15 +73,15 @@ def test_an_archive_is_not_taken_over(tmp_path: Path) -> None:
         ("python4", "python3.11", "4"),
     ],
 )
-def test_the_version_is_told_by_the_name(tmp_path: Path, name: str, like: str, version: str) -> None:
-    matrix = add(_matrix(tmp_path), name, like, preview_tag=False).matrix
+def test_the_version_is_told_by_the_name(name: str, like: str, version: str) -> None:
+    matrix = parse(_add(name, like).text)
     assert matrix.runtimes[name].version == version
     assert matrix.runtimes[name].lifecycle.preview
     assert matrix.runtimes[name].source is None
 
 
-def test_the_preview_tag_is_taken_when_it_is_asked_for(tmp_path: Path) -> None:
-    matrix = add(_matrix(tmp_path), "nodejs28.x", "nodejs22.x", preview_tag=True).matrix
+def test_the_preview_tag_is_taken_when_it_is_asked_for() -> None:
+    matrix = parse(_add("nodejs28.x", "nodejs22.x", preview_tag=True).text)
     assert matrix.runtimes["nodejs28.x"].model_dump()["source"] == {
         "image": "upstream.example/lambda/nodejs:28-preview"
     }
@@ -100,23 +106,22 @@ def test_the_preview_tag_is_taken_when_it_is_asked_for(tmp_path: Path) -> None:
     ],
 )
 def test_comments_order_and_newlines_stay(tmp_path: Path, text: str, place: str) -> None:
-    file = _matrix(tmp_path, text)
-    before, line = load(file), add(file, "python3.12", "python3.11", preview_tag=False).line
-    after = file.read_bytes().decode()
+    project = _project(tmp_path, text)
+    before, line = project.matrix, project.add("python3.12", "python3.11", preview_tag=False).line
+    after = project.matrix_file.read_bytes().decode()
     assert after.count("\r") in (0, after.count("\n"))
     assert _inserted(text, after) == PYTHON + 'architectures = ["x86_64"]\n'
     assert after.splitlines()[line - 1] == '[runtimes."python3.12"]'
     assert after.splitlines()[line - 2] == ""
-    runtimes = list(load(file).runtimes)
+    runtimes = list(load_matrix(project.matrix_file).runtimes)
     assert runtimes.pop(runtimes.index("python3.11") + 1) == "python3.12"
     assert runtimes == list(before.runtimes)
 
 
-def test_a_comment_stays_with_what_it_is_about(tmp_path: Path) -> None:
+def test_a_comment_stays_with_what_it_is_about() -> None:
     about = changed(SMALL.read_text(), ('[runtimes."python3.9"]', '# About 3.9.\n[runtimes."python3.9"]'))
-    file = _matrix(tmp_path, changed(about, ('["x86_64"]\n\n# About', '["x86_64"]\n# About 3.11.\n\n# About')))
-    add(file, "python3.12", "python3.11", preview_tag=False)
-    text = file.read_text()
+    both = changed(about, ('["x86_64"]\n\n# About', '["x86_64"]\n# About 3.11.\n\n# About'))
+    text = _add("python3.12", "python3.11", text=both).text
     assert 'architectures = ["x86_64"]\n# About 3.11.\n\n[runtimes."python3.12"]' in text
     assert 'architectures = ["x86_64"]\n\n# About 3.9.\n[runtimes."python3.9"]' in text
 
@@ -142,66 +147,98 @@ def test_a_comment_stays_with_what_it_is_about(tmp_path: Path) -> None:
 def test_what_cannot_be_is_refused_and_nothing_is_written(
     tmp_path: Path, name: str, like: str, preview_tag: bool, message: str
 ) -> None:
-    file = _matrix(tmp_path)
+    project = _project(tmp_path)
     with pytest.raises(UsageError, match=message):
-        add(file, name, like, preview_tag)
-    assert file.read_text() == SMALL.read_text()
+        project.add(name, like, preview_tag)
+    assert project.matrix_file.read_text() == SMALL.read_text()
+    assert list(tmp_path.iterdir()) == [project.matrix_file]
 
 
-def test_a_version_that_is_not_in_the_name_is_no_example(tmp_path: Path) -> None:
-    file = _matrix(tmp_path, small_text(('version = "al2"', 'version = "alami"')))
+def test_a_version_that_is_not_in_the_name_is_no_example() -> None:
+    text = small_text(('version = "al2"', 'version = "alami"'))
     with pytest.raises(UsageError, match=r"the version 'alami' of 'provided.al2' is not in its name"):
-        add(file, "provided.al4", "provided.al2", preview_tag=False)
+        _add("provided.al4", "provided.al2", text=text)
 
 
-def test_an_archive_alone_is_no_example(tmp_path: Path) -> None:
-    file = _matrix(tmp_path, small_text(('source = "upstream.example/lambda/nodejs"\n', "")))
+def test_an_archive_alone_is_no_example() -> None:
+    text = small_text(('source = "upstream.example/lambda/nodejs"\n', ""))
     with pytest.raises(UsageError, match=r"'nodejs6.10' comes from an archive"):
-        add(file, "nodejs8.10", "nodejs6.10", preview_tag=False)
+        _add("nodejs8.10", "nodejs6.10", text=text)
 
 
 def test_what_does_not_load_is_not_written(tmp_path: Path) -> None:
     """The name of a base is taken."""
-    file = _matrix(
-        tmp_path, small_text(('[runtimes."provided.al2"]', '[runtimes."al3"]'), ('"al2"\nlife', '"3"\nlife'))
-    )
-    before = file.read_text()
+    text = small_text(('[runtimes."provided.al2"]', '[runtimes."al3"]'), ('"al2"\nlife', '"3"\nlife'))
+    project = _project(tmp_path, text)
     with pytest.raises(UsageError, match="the tag 'al2-x86_64' belongs to"):
-        add(file, "al2", "al3", preview_tag=False)
-    assert file.read_text() == before
+        project.add("al2", "al3", preview_tag=False)
+    assert project.matrix_file.read_text() == text
 
 
-def test_a_runtime_without_a_table_of_its_own_is_no_place(tmp_path: Path) -> None:
+def test_a_byte_order_mark_stays_and_stays_alone(tmp_path: Path) -> None:
+    project = _project(tmp_path, b"\xef\xbb\xbf" + SMALL.read_bytes())
+    added = project.add("python3.12", "python3.9", preview_tag=False)
+    assert project.matrix_file.read_bytes() == b"\xef\xbb\xbf" + added.text.encode()
+    assert added.text == SMALL.read_text() + "\n" + PYTHON
+
+
+def test_a_link_to_the_matrix_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    target = _project(tmp_path / "elsewhere").matrix_file
+    link = tmp_path / "matrix.toml"
+    link.symlink_to(target)
+    added = Project(link, tmp_path / "matrix.lock").add("python3.12", "python3.9", preview_tag=False)
+    assert link.is_symlink()
+    assert target.read_text() == added.text
+
+
+def test_a_write_that_breaks_off_leaves_the_old_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = _project(tmp_path)
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskError):
+        project.add("python3.12", "python3.9", preview_tag=False)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("matrix.toml", SMALL.read_text())]
+
+
+def test_a_runtime_without_a_table_of_its_own_is_no_place() -> None:
     head, _, tail = SMALL.read_text().partition('[runtimes."provided.al2"]')
     text = (
         head
         + '[runtimes]\n"x1" = { base = "al2", family = "python", version = "1" }\n\n[runtimes."provided.al2"]'
         + tail
     )
-    file = _matrix(tmp_path, text)
     with pytest.raises(UsageError, match=r"'x1' has no table of its own"):
-        add(file, "x2", "x1", preview_tag=False)
+        _add("x2", "x1", text=text)
 
 
-def test_the_real_matrix_takes_a_successor_of_every_runtime(tmp_path: Path) -> None:
-    for like, runtime in load(REAL).runtimes.items():
-        if runtime.version not in like:
-            continue
-        file = _matrix(tmp_path, REAL.read_text())
-        name = like.replace(runtime.version, "al99" if runtime.family == "provided" else "99", 1)
-        if runtime.family.startswith("dotnet"):
-            with pytest.raises(MatrixError, match="unknown extra 'dotnet-sdk-99'"):  # its SDK has to be declared first
-                add(file, name, like, preview_tag=False)
-            continue
-        added = add(file, name, like, preview_tag=False)
-        assert len(added.table.splitlines()) <= 6, added.table
-        assert added.matrix.runtimes[name].base == runtime.base
+_LIKE = {like: runtime for like, runtime in real().runtimes.items() if runtime.version in like}
+
+
+def _successor(like: str) -> str:
+    return like.replace(_LIKE[like].version, "al99" if _LIKE[like].family == "provided" else "99", 1)
+
+
+@pytest.mark.parametrize("like", [like for like in _LIKE if not _LIKE[like].family.startswith("dotnet")])
+def test_the_real_matrix_takes_a_successor_of_every_runtime(like: str) -> None:
+    added = _add(_successor(like), like, text=REAL.read_text())
+    assert len(added.table.splitlines()) <= 6, added.table
+    assert parse(added.text).runtimes[_successor(like)].base == _LIKE[like].base
+
+
+@pytest.mark.parametrize("like", [like for like in _LIKE if _LIKE[like].family.startswith("dotnet")])
+def test_the_sdk_of_a_successor_has_to_be_declared_first(like: str) -> None:
+    with pytest.raises(MatrixError, match="unknown extra 'dotnet-sdk-99'"):
+        _add(_successor(like), like, text=REAL.read_text())
 
 
 def test_the_command_says_what_follows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _matrix(tmp_path)
+    _project(tmp_path)
     monkeypatch.chdir(tmp_path)
     assert main(["new", "nodejs28.x", "--like", "nodejs26.x", "--preview-tag"]) == 0
     out = capsys.readouterr().out

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from factory.matrix.loading import MatrixError, parse
 from factory.matrix.schema import Matrix
-from factory.matrix.words import Table
+from factory.matrix.words import Table, meanings_of
 from tests.support import REAL, SMALL, small_text
 
 _VALIDATOR = Draft202012Validator(Matrix.model_json_schema())
@@ -72,7 +72,14 @@ def test_a_wrong_shape_is_refused_by_both(change: tuple[str, str]) -> None:
 
 
 def test_every_key_is_explained() -> None:
+    schema = Matrix.model_json_schema()
+    shown = {"Matrix": schema["properties"], **{name: one["properties"] for name, one in _tables(schema).items()}}
     for table in Table.__subclasses__():
-        for key, field in table.model_fields.items():
-            assert field.description, f"{table.__name__}.{key} has no description"
-            assert f'"{key}"' in json.dumps(Matrix.model_json_schema())
+        meant = meanings_of(table)
+        for key in table.model_fields:
+            assert meant.get(key), f"{table.__name__}.{key} has no description"
+            assert shown[table.__name__][key]["description"] == meant[key]
+
+
+def _tables(schema: dict[str, Any]) -> dict[str, Any]:
+    return {name: one for name, one in schema["$defs"].items() if "properties" in one}

@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-from factory.build import bootstraps
+from factory.files import read_folder
 from factory.matrix.images import expand
-from factory.matrix.lock import Lock, StandIn, Unresolved
+from factory.matrix.lock import Lock, Replaced, Unresolved
 from factory.matrix.schema import Matrix
 from factory.plan.keys import UNLOCKED, Inputs, InputsOf, local_name
-from factory.render.dockerfile import Renderer
-from tests.support import full_lock, image, inputs_of, small, small_with, toolchains
+from tests.support import bootstrap_keys, full_lock, image, inputs_of, renderer_of, small, small_with, toolchains
 
 NODE22 = "upstream.example/lambda/nodejs:22"
 AL2023 = "upstream.example/lambda/provided:al2023"
@@ -136,8 +135,8 @@ def test_local_names_are_by_content_and_of_no_real_registry() -> None:
 
 
 def test_inputs_are_of_one_renderer() -> None:
-    renderer = Renderer(small())
-    of = InputsOf(renderer, full_lock(small()), "e")
+    renderer = renderer_of(small())
+    of = InputsOf(renderer, full_lock(small()), "e", {})
     assert of(image("al2-x86_64")) is of(image("al2-x86_64"))
 
 
@@ -159,7 +158,7 @@ def test_a_checksum_that_the_lock_alone_knows_is_part_of_the_key_of_its_images()
 def test_a_stand_in_makes_another_image() -> None:
     lock = full_lock(toolchains())
     before = _toolchain_keys(lock)
-    after = _toolchain_keys(Lock(images=lock.images, archives={**lock.archives, GRADLE: StandIn(stand_in="9" * 64)}))
+    after = _toolchain_keys(Lock(images=lock.images, archives={**lock.archives, GRADLE: Replaced(instead="9" * 64)}))
     changed = {name for name in before if before[name] != after[name]}
     by_gradle = ("build-java", "build-archived1.x", "archived1.x")  # it compiles the bootstrap of the last two
     assert changed == {name for name in before if name.startswith(by_gradle)}
@@ -173,20 +172,24 @@ def test_an_archive_without_a_checksum_is_unverifiable(archives: dict[str, Unres
 
 
 def test_an_archive_that_a_lab_lacks_is_unverifiable_though_it_is_declared() -> None:
-    of = inputs_of(toolchains(), Lock(archives={GRADLE: Unresolved(unresolved="it does not stand in for it")}))
+    of = inputs_of(toolchains(), Lock(archives={GRADLE: Unresolved(unresolved="it has no such file")}))
     assert of.unverifiable(image("build-java8-x86_64", toolchains())) == (GRADLE,)
 
 
-def test_what_a_bootstrap_holds_is_part_of_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootstraps, "FOLDER", tmp_path)
-    (tmp_path / "node" / "lib").mkdir(parents=True)
-    file = tmp_path / "node" / "lib" / "bootstrap"
+def test_what_a_bootstrap_holds_is_part_of_the_key(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir(parents=True)
+    file = tmp_path / "lib" / "bootstrap"
     file.write_text("one")
     java8 = toolchains().runtimes["java8"].model_copy(update={"bootstrap": "node"})
     matrix = toolchains().model_copy(update={"runtimes": {**toolchains().runtimes, "java8": java8}})
-    seen = [keys(inputs_of(matrix), matrix)]
+
+    def now() -> dict[str, str]:
+        bootstraps = {**bootstrap_keys(), "node": read_folder(tmp_path).key()}
+        return keys(InputsOf(renderer_of(matrix), full_lock(matrix), "emulator", bootstraps), matrix)
+
+    seen = [now()]
     for change in (lambda: file.write_text("two"), lambda: file.chmod(0o755), lambda: file.rename(file.parent / "b")):
         change()
-        seen.append(keys(inputs_of(matrix), matrix))
+        seen.append(now())
     for before, after in pairwise(seen):
         assert {name for name in before if before[name] != after[name]} == {"java8-x86_64", "build-java8-x86_64"}

@@ -1,21 +1,28 @@
-"""The plan says for each image what is done, and why, in words."""
+"""The plan says for each image what is done, and why, in words; told from this machine, but for its engine.
+
+What it makes of a registry's answers is in tests/publish/test_present.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from factory.build.engine import Engine
+from factory.build.present import ThisMachine
 from factory.build.records import Record, Records
 from factory.build.records import TestResult as SmokeResult
 from factory.matrix.images import Image, expand, with_ancestors
-from factory.matrix.lock import Lock, StandIn
+from factory.matrix.lock import Lock, Replaced
 from factory.matrix.schema import Matrix
 from factory.plan.keys import InputsOf, local_name
-from factory.plan.planner import Action, World, plan, short
+from factory.plan.planner import Action, Item, Standard, plan, short
+from factory.plan.present import There
 from tests.support import (
     failed,
     full_lock,
@@ -35,12 +42,22 @@ CHAIN = with_ancestors([image("nodejs22.x-arm64")])
 CHILD = CHAIN[-1]
 
 
+class EngineStandIn:
+    """Has the digests of finished images, by name."""
+
+    def __init__(self) -> None:
+        self.images: dict[str, str] = {}
+
+    def finished(self, names: Iterable[str]) -> dict[str, str]:
+        return {name: self.images[name] for name in names if name in self.images}
+
+
 class Machine:
     """Records and an engine with some finished images."""
 
     def __init__(self, folder: Path) -> None:
         self.records = Records(folder)
-        self.finished: dict[str, str] = {}
+        self.engine = EngineStandIn()
         self.tests_key = "tests"
 
     def has(
@@ -56,13 +73,17 @@ class Machine:
         for each in images:
             pushed = {pushed_to: [each.name, each.stem]} if pushed_to else {}
             done = record(each.name, of(each), tests or passed(), pushed, built)
-            self.finished[local_name(each.name, done.inputs_key)] = done.digest
+            self.engine.images[local_name(each.name, done.inputs_key)] = done.digest
             made.append(self.records.save(done))
         return made
 
+    def items(self, images: Iterable[Image], of: InputsOf, locked: bool = False) -> dict[Image, Item]:
+        images = list(images)
+        present = ThisMachine(cast(Engine, self.engine), self.records, REPOSITORY).look(images, of)
+        return plan(images, of, present, Standard(dict.fromkeys(images, self.tests_key), locked=locked))
+
     def plan(self, images: Iterable[Image], of: InputsOf, locked: bool = False) -> dict[str, tuple[Action, str]]:
-        world = World(self.records, self.finished, lambda _: self.tests_key, REPOSITORY, locked)
-        return {item.image.name: (item.action, item.reason) for item in plan(list(images), of, world)}
+        return {image.name: (item.action, item.reason) for image, item in self.items(images, of, locked).items()}
 
 
 @pytest.fixture
@@ -87,7 +108,7 @@ def test_nothing_changed_means_nothing_is_done(machine: Machine) -> None:
 
 def test_what_the_engine_lost_is_built_again(machine: Machine) -> None:
     machine.has(CHAIN, inputs_of())
-    machine.finished.clear()
+    machine.engine.images.clear()
     assert _reason(machine, inputs_of()) == (Action.BUILD, "built before, but gone from the engine")
 
 
@@ -216,11 +237,87 @@ def test_an_unlocked_image_that_is_finished_is_still_blocked(machine: Machine) -
     assert machine.plan(CHAIN, inputs_of(lock=Lock()), locked=True)[CHILD.name][0] is Action.BLOCKED
 
 
-def test_an_item_brings_the_record_of_what_is_there(machine: Machine) -> None:
+def test_an_item_brings_the_digest_of_what_is_there(machine: Machine) -> None:
     made = machine.has(CHAIN, inputs_of())
-    world = World(machine.records, machine.finished, lambda _: "tests", REPOSITORY)
-    assert [item.record for item in plan(CHAIN, inputs_of(), world)] == made
-    assert [item.record for item in plan(CHAIN, inputs_of(emulator="x"), world)] == [None, None]
+    found = machine.items(CHAIN, inputs_of())
+    assert [item.digest for item in found.values()] == [record.digest for record in made]
+    assert list(found) == [item.image for item in found.values()] == CHAIN
+    assert [item.digest for item in machine.items(CHAIN, inputs_of(emulator="x")).values()] == [None, None]
+
+
+def test_the_engine_is_asked_only_for_what_a_record_knows(machine: Machine) -> None:
+    machine.has(CHAIN, inputs_of())
+    asked: list[str] = []
+
+    class Asked(EngineStandIn):
+        def finished(self, names: Iterable[str]) -> dict[str, str]:
+            asked.extend(names)
+            return {}
+
+    machine.engine = Asked()
+    machine.items(expand(small()), inputs_of())
+    assert asked == [local_name(each.name, inputs_of()(each).key) for each in CHAIN]
+
+
+def test_a_record_of_other_inputs_does_not_vouch_for_what_the_engine_has(machine: Machine) -> None:
+    """As when somebody gave another image the name."""
+    machine.has(CHAIN, inputs_of())
+    (other,) = machine.has([CHILD], inputs_of(emulator="older"), built="2026-11-01T00:00:00.000+00:00")
+    machine.engine.images[local_name(CHILD.name, inputs_of()(CHILD).key)] = other.digest
+    assert _reason(machine, inputs_of()) == (Action.BUILD, "built before, but gone from the engine")
+
+
+def _there(**changes: object) -> There:
+    inputs = inputs_of()(CHILD)
+    made = There(
+        digest="sha256:0", inputs_key=inputs.key, inputs=inputs, tests_key="tests", published=date(2026, 11, 1)
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("there", "max_age", "action", "reason", "fresh"),
+    [
+        (_there(), None, Action.SKIP, "nothing changed", False),
+        (_there(published=None), None, Action.SKIP, "nothing changed", False),
+        (_there(), 10, Action.SKIP, "nothing changed", False),
+        (_there(), 9, Action.BUILD, "published 10 days ago, and may be 9", True),
+        (_there(published=None), 9, Action.BUILD, "published without a dated tag, so nobody knows how old it is", True),
+        (_there(tests_key="older"), 9, Action.BUILD, "published 10 days ago, and may be 9", True),
+        (_there(tests_key="older", untested="it failed"), None, Action.TEST, "the smoke test changed", False),
+        (_there(untested="it failed", unpublished="it waits"), None, Action.TEST, "it failed", False),
+        (_there(tests_key=None, untested="never tested"), None, Action.TEST, "never tested", False),
+        (_there(unpublished="it waits"), None, Action.PUSH, "it waits", False),
+        (_there(lacking="it is gone"), None, Action.BUILD, "it is gone", False),
+        (_there(lacking="it is gone"), 9, Action.BUILD, "it is gone", False),
+        (
+            _there(inputs_key="0", inputs=None),
+            9,
+            Action.BUILD,
+            "its inputs changed; what they were, its labels do not tell",
+            False,
+        ),
+        (_there(inputs_key="0"), None, Action.BUILD, "its inputs changed", False),
+    ],
+)
+def test_what_counts_first(there: There, max_age: int | None, action: Action, reason: str, fresh: bool) -> None:
+    standard = Standard({CHILD: "tests"}, date(2026, 11, 11), timedelta(days=max_age) if max_age else None)
+    item = plan([CHILD], inputs_of(), {CHILD: there}, standard)[CHILD]
+    kept = action is not Action.BUILD
+    assert item == Item(CHILD, action, reason, "sha256:0" if kept else None, fresh)
+
+
+def test_the_children_of_what_is_built_afresh_are_too_whatever_their_age() -> None:
+    parent = CHAIN[0]
+    inputs = inputs_of()
+    old = There(
+        digest="sha256:1", inputs_key=inputs(parent).key, inputs=inputs(parent), tests_key="tests",
+        published=date(2026, 1, 1),
+    )  # fmt: skip
+    standard = Standard(dict.fromkeys(CHAIN, "tests"), date(2026, 11, 11), timedelta(days=30))
+    items = plan(CHAIN, inputs, {parent: old, CHILD: _there()}, standard)
+    assert [(item.action, item.fresh) for item in items.values()] == [(Action.BUILD, True), (Action.BUILD, True)]
+    assert items[CHILD].reason == f"its parent {parent.name} is rebuilt"
 
 
 def test_an_archive_without_a_checksum_blocks_its_image_alone(machine: Machine) -> None:
@@ -237,6 +334,6 @@ def test_another_checksum_is_told_by_its_address(machine: Machine) -> None:
     images = [one for one in expand(toolchains()) if one.name in ("build-al1-x86_64", "build-java8-x86_64")]
     lock = full_lock(toolchains())
     machine.has(images, inputs_of(toolchains(), lock))
-    moved = Lock(images=lock.images, archives={**lock.archives, gradle: StandIn(stand_in="9" * 64)})
+    moved = Lock(images=lock.images, archives={**lock.archives, gradle: Replaced(instead="9" * 64)})
     found = machine.plan(images, inputs_of(toolchains(), moved))
     assert found["build-java8-x86_64"] == (Action.BUILD, f"{gradle} is another file")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from factory.build.present import last_seconds
 from factory.errors import UsageError
 from factory.matrix.images import Image, expand
 from factory.matrix.words import Architecture, Variant
@@ -19,6 +20,7 @@ def length(image: Image) -> float:
     return 60.0 if image.variant is Variant.BUILD else 10.0
 
 
+@settings(deadline=None)
 @given(st.integers(1, MOST_JOBS))
 def test_every_image_is_in_one_job(jobs: int) -> None:
     shares = share(IMAGES, jobs, length)
@@ -64,10 +66,14 @@ def test_a_job_runs_on_its_own_architecture_and_names_its_images() -> None:
 def test_times_come_from_the_records_and_from_those_of_the_same_variant() -> None:
     run, build, *others = expand(small())
     known = record(run.name, inputs_of()(run), passed())
-    seconds = seconds_of({run: known, build: None})
+    took = last_seconds({run: known, build: None})
+    assert took == {run: known.build_seconds + 0.5}
+    seconds = seconds_of(took)
     assert seconds(run) == known.build_seconds + 0.5
     assert seconds(build) == known.build_seconds + 0.5
     assert seconds_of({})(others[0]) > 0
+    alike = next(image for image in others if image.variant is build.variant)
+    assert seconds_of({run: 10.0, build: 60.0})(alike) == 60.0
 
 
 def test_waves_are_the_whole() -> None:

@@ -16,8 +16,7 @@ from factory.matrix.lock import Lock
 from factory.matrix.schema import Matrix
 from factory.plan.keys import LABEL
 from factory.render.bake import bake_file, target_name
-from factory.render.dockerfile import Renderer
-from tests.support import digest, full_lock, image, inputs_of, small, small_text, toolchains
+from tests.support import contexts, digest, full_lock, image, inputs_of, small, small_text, toolchains
 
 REPOSITORY = "registry.example/factory/lambda"
 
@@ -26,8 +25,12 @@ def _bake(
     lock: Lock | None = None, mirrors: dict[str, str] | None = None, matrix: Matrix | None = None
 ) -> dict[str, Any]:
     matrix = matrix or small()
-    contexts = Contexts(Renderer(matrix), inputs_of(matrix, lock), mirrors or {})
-    document: dict[str, Any] = json.loads(bake_file(expand(matrix), contexts, REPOSITORY))
+    return _document(contexts(matrix, inputs_of(matrix, lock), mirrors), matrix)
+
+
+def _document(leading: Contexts, matrix: Matrix) -> dict[str, Any]:
+    targets = {image: leading.target(image) for image in expand(matrix)}
+    document: dict[str, Any] = json.loads(bake_file(targets, REPOSITORY))
     return document
 
 
@@ -85,8 +88,8 @@ def test_the_labels_are_those_of_the_factorys_own_build(name: str) -> None:
 
 
 def test_only_the_base_run_images_have_something_to_copy() -> None:
-    contexts = {name: target["context"] for name, target in _bake()["target"].items()}
-    assert {name: where for name, where in contexts.items() if where != "empty"} == {
+    folders = {name: target["context"] for name, target in _bake()["target"].items()}
+    assert {name: where for name, where in folders.items() if where != "empty"} == {
         "al1-x86_64": "emulator/x86_64",
         "al2-x86_64": "emulator/x86_64",
         "al2-arm64": "emulator/arm64",
@@ -100,8 +103,9 @@ def test_it_is_the_same_every_time() -> None:
 
 
 def test_the_network_and_pips_settings_reach_every_target_when_they_are_given(tmp_path: Path) -> None:
-    contexts = Contexts(Renderer(small()), inputs_of(), {}, "host", tmp_path / "pip.conf")
-    for target in json.loads(bake_file(expand(small()), contexts, REPOSITORY))["target"].values():
+    document = _document(contexts(network="host", pip_conf=tmp_path / "pip.conf"), small())
+    assert document["target"].keys() == _bake()["target"].keys()
+    for target in document["target"].values():
         assert target["network"] == "host"
         assert target["secret"] == [f"id=pip,src={tmp_path}/pip.conf"]
     for target in _bake()["target"].values():

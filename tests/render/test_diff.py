@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from factory.cli.main import main
-from factory.render.diff import differences
-from factory.render.dockerfile import TEMPLATES
-from tests.support import SMALL, changed
+from factory.render.diff import unified
+from tests.support import ROOT, SMALL, changed
 
 _AUTHOR = ("-c", "user.name=A", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false")
 
@@ -24,7 +23,7 @@ def _git(folder: Path, *words: str) -> None:
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout of one commit with the small matrix and the real templates, and we are in it."""
     folder = tmp_path / "checkout"
-    shutil.copytree(TEMPLATES, folder / "templates")
+    shutil.copytree(ROOT / "templates", folder / "templates")
     shutil.copy(SMALL, folder / "matrix.toml")
     _git(folder, "init", "--quiet")
     _git(folder, "add", ".")
@@ -113,7 +112,7 @@ def test_a_matrix_in_no_folder_at_all_is_told_as_such(capsys: pytest.CaptureFixt
 
 
 def test_differences_are_sorted_by_name() -> None:
-    assert differences({"b": "1\n", "c": "1\n"}, {"b": "2\n", "a": "1\n", "c": "1\n"}) == (
+    assert unified({"b": "1\n", "c": "1\n"}, {"b": "2\n", "a": "1\n", "c": "1\n"}) == (
         "--- /dev/null\n+++ b/a/Dockerfile\n@@ -0,0 +1 @@\n+1\n"
         "--- a/b/Dockerfile\n+++ b/b/Dockerfile\n@@ -1 +1 @@\n-1\n+2\n"
     )

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from pathlib import Path
 
 import pytest
 
 from factory.errors import UsageError
+from factory.matrix.images import expand
 from factory.matrix.loading import parse
-from factory.render.dockerfile import TEMPLATES, Renderer
+from factory.render.templates import Templates
 from tests.dockerfiles import final, instructions, last, pairs
-from tests.support import REAL, changed, image, real, small, small_text, small_with
+from tests.support import REAL, changed, image, project, real, renderer_of, small, small_text, small_with
 
 # Lambda's sandbox, from the fact sheet of the runtimes: what docker-lambda set, and functions came to read.
 SANDBOX = {
@@ -38,17 +37,18 @@ SANDBOX = {
 BUILD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin"
 BASES = ("al1", "al2", "al2023")
 LANGUAGE = {"PATH": "/var/lang/bin:$PATH", "LD_LIBRARY_PATH": "/var/lang/lib:$LD_LIBRARY_PATH"}
-RENDERED = Renderer(real()).all()
+RENDERED = renderer_of(real()).all()
+BUILDS = {stem for stem in RENDERED if stem.startswith("build-")}
 
 
 def test_rendering_is_deterministic() -> None:
-    again = Renderer(parse(REAL.read_text())).all()
+    again = renderer_of(parse(REAL.read_text())).all()
     assert again == RENDERED
     assert list(again) == list(RENDERED)
 
 
 def test_one_dockerfile_serves_both_architectures() -> None:
-    renderer = Renderer(real())
+    renderer = renderer_of(real())
     for variant in ("", "build-"):
         both = [renderer.dockerfile(image(f"{variant}python3.13-{arch}", real())) for arch in ("x86_64", "arm64")]
         assert both[0] == both[1]
@@ -97,21 +97,22 @@ def test_the_account_the_directories_and_tmp(base: str, uid: int, gid: int) -> N
         assert last(RENDERED[stem], "WORKDIR") == "/var/task"
 
 
+def test_each_runtime_and_base_has_a_build_image() -> None:
+    assert {f"build-{name}" for name in (*BASES, *real().runtimes)} == BUILDS
+
+
 def test_builds_run_as_root() -> None:
-    assert all(last(text, "USER") is None for stem, text in RENDERED.items() if stem.startswith("build-"))
+    assert {stem: last(RENDERED[stem], "USER") for stem in BUILDS} == dict.fromkeys(BUILDS)
 
 
 def test_builds_have_no_entrypoint() -> None:
-    for stem, text in RENDERED.items():
-        if stem.startswith("build-"):
-            entrypoint = json.loads(last(text, "ENTRYPOINT") or "null")
-            assert entrypoint == ([] if stem.removeprefix("build-") in BASES else None), "else inherited from the base"
+    """That of a base is emptied, the others inherit it."""
+    found = {stem: json.loads(last(RENDERED[stem], "ENTRYPOINT") or "null") for stem in BUILDS}
+    assert found == {**dict.fromkeys(BUILDS), **{f"build-{base}": [] for base in BASES}}
 
 
 def test_build_images_greet_with_a_shell() -> None:
-    for stem, text in RENDERED.items():
-        if stem.startswith("build-"):
-            assert last(text, "CMD") == '["/bin/bash"]'
+    assert {stem: last(RENDERED[stem], "CMD") for stem in BUILDS} == dict.fromkeys(BUILDS, '["/bin/bash"]')
 
 
 @pytest.mark.parametrize("number", ["10", "16", "18", "20", "22", "26"])
@@ -147,7 +148,7 @@ def test_the_sources_of_runtimes_are_the_official_images() -> None:
 
 def test_lang_and_runtime_are_copied_after_the_packages() -> None:
     for stem in ("build-nodejs22.x", "build-nodejs6.10"):
-        words = [(word, rest) for word, rest in instructions(Renderer(small()).all()[stem])]
+        words = [(word, rest) for word, rest in instructions(renderer_of(small()).all()[stem])]
         install = next(i for i, (word, rest) in enumerate(words) if word == "RUN" and "install -y" in rest)
         brought = next(i for i, (word, rest) in enumerate(words) if word in ("COPY", "RUN") and "var/lang" in rest)
         path = next(i for i, (word, _) in enumerate(words) if word == "ENV")
@@ -167,11 +168,12 @@ def test_labels_are_those_of_the_oci_annotations() -> None:
 
 
 def test_a_label_may_say_anything() -> None:
-    assert pairs(Renderer(small()).all()["al2"], "LABEL")["org.opencontainers.image.vendor"] == 'A vendor, "quoted"'
+    assert pairs(renderer_of(small()).all()["al2"], "LABEL")["org.opencontainers.image.vendor"] == 'A vendor, "quoted"'
 
 
 def test_packages_are_sorted_named_once_and_come_from_extras_too() -> None:
-    text = Renderer(small_with(('packages = ["which", "jq"]', 'packages = ["zip", "which", "jq"]'))).all()["build-al1"]
+    matrix = small_with(('packages = ["which", "jq"]', 'packages = ["zip", "which", "jq"]'))
+    text = renderer_of(matrix).all()["build-al1"]
     run = next(rest for word, rest in instructions(text) if "yum install -y" in rest)
     assert run.split("yum install -y ")[1].split() == ["jq", "tar", "which", "zip"]
     assert (
@@ -180,22 +182,23 @@ def test_packages_are_sorted_named_once_and_come_from_extras_too() -> None:
 
 
 def test_microdnf_is_asked_for_nothing_that_it_lacks() -> None:
-    for stem, text in RENDERED.items():
-        if "al2023" in stem:
-            assert "yum " not in text
-            assert "groupinstall" not in text
-            assert "--allowerasing" not in text
+    images = {each.stem for each in expand(real()) if each.base == "al2023"}
+    assert {"al2023", "build-al2023", "python3.13", "build-python3.13"} <= images
+    texts = {stem: RENDERED[stem] for stem in images}
+    for word in ("yum ", "groupinstall", "--allowerasing"):
+        assert [stem for stem, text in texts.items() if word in text] == []
+    assert "microdnf install" in texts["build-al2023"]
 
 
 def test_only_the_own_extras_of_a_family_are_installed_in_its_images() -> None:
-    text = Renderer(small()).all()["build-nodejs22.x"]
+    text = renderer_of(small()).all()["build-nodejs22.x"]
     run = next(rest for word, rest in instructions(text) if "microdnf install" in rest)
     assert run.split()[-2:] == ["openssl-devel", "zlib-devel"]
-    assert "install" not in Renderer(small()).all()["nodejs22.x"].split("FROM", 1)[1]
+    assert "install" not in renderer_of(small()).all()["nodejs22.x"].split("FROM", 1)[1]
 
 
 def test_archives_are_added_with_their_checksum() -> None:
-    found = instructions(Renderer(small()).all()["python3.9"])
+    found = instructions(renderer_of(small()).all()["python3.9"])
     archive = [(word, rest) for word, rest in found if word in ("ADD", "ARG") and "SOURCE_DATE_EPOCH" not in rest]
     add = ("ADD", "--checksum=sha256:$SOURCE_SHA256 $SOURCE_URL /archive")
     assert archive == [
@@ -210,7 +213,7 @@ def test_archives_are_added_with_their_checksum() -> None:
 
 
 def test_a_bootstrap_is_compiled_by_an_extra_that_the_run_image_lacks() -> None:
-    renderer = Renderer(real())
+    renderer = renderer_of(real())
     run, build = (
         renderer.dockerfile(image(name, real())) for name in ("dotnetcore2.0-x86_64", "build-dotnetcore2.0-x86_64")
     )
@@ -222,46 +225,65 @@ def test_a_bootstrap_is_compiled_by_an_extra_that_the_run_image_lacks() -> None:
         assert text.count("AS dotnet-sdk-2.0-archive\n") == 1
     assert "dotnet-sdk" not in run.split("\nFROM ")[-1]
     assert "dotnet-sdk-2.0-archive,target=/mnt" in build.split("\nFROM ")[-1]
-    assert [download.name for download in renderer.downloads(image("dotnetcore2.0-x86_64", real()))] == [
+    assert [download.name for download in renderer.fetches.downloads(image("dotnetcore2.0-x86_64", real()))] == [
         "source",
         "dotnet-sdk-2.0",
     ]
 
 
 def test_a_base_without_packages_installs_none() -> None:
-    text = Renderer(small_with(('packages = ["gcc"]\n', ""))).all()["build-al2"]
+    text = renderer_of(small_with(('packages = ["gcc"]\n', ""))).all()["build-al2"]
     assert "yum" not in text
 
 
 def test_a_matrix_without_environment_sets_none() -> None:
     whole = small_text()
     start, end = whole.index("[environment.run]"), whole.index("[bases.al1]")
-    rendered = Renderer(parse(whole[:start] + whole[end:])).all()
+    rendered = renderer_of(parse(whole[:start] + whole[end:])).all()
     for stem in ("al2", "build-al2"):
         assert last(rendered[stem], "ENV") is None
         assert "ENV" not in rendered[stem]
 
 
-def test_an_undefined_name_in_a_template_is_an_error(tmp_path: Path) -> None:
-    templates = tmp_path / "templates"
-    shutil.copytree(TEMPLATES, templates)
-    file = templates / "base-run.Dockerfile.j2"
-    file.write_text(changed(file.read_text(), ("{{ base.upstream }}", "{{ base.upstraem }}")))
+def _templates(name: str, text: str) -> Templates:
+    """The repository's templates, one of them with another text."""
+    return Templates({**project().templates.texts, name: text})
+
+
+def test_an_undefined_name_in_a_template_is_an_error() -> None:
+    name = "base-run.Dockerfile.j2"
+    text = changed(project().templates.texts[name], ("{{ base.upstream }}", "{{ base.upstraem }}"))
     with pytest.raises(UsageError, match="upstraem"):
-        Renderer(small(), templates).all()
+        renderer_of(small(), _templates(name, text)).all()
 
 
-@pytest.mark.parametrize("text", ["{% if %}", "{{ 1 ", "{% include 'no-such-part' %}", "{{ nothing }}"])
-def test_a_broken_template_is_told_by_name(tmp_path: Path, text: str) -> None:
-    templates = tmp_path / "templates"
-    shutil.copytree(TEMPLATES, templates)
-    (templates / "run.Dockerfile.j2").write_text(text)
-    with pytest.raises(UsageError, match="no-such-part" if "include" in text else r"run\.Dockerfile\.j2"):
-        Renderer(small(), templates).all()
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("one\n\n{% if %}", r"^templates/run\.Dockerfile\.j2:3: "),
+        ("{{ 1 ", r"^templates/run\.Dockerfile\.j2:1: "),
+        ("{% include 'no-such-part' %}", r"^templates/run\.Dockerfile\.j2: no-such-part"),
+        ("{{ nothing }}", r"^templates/run\.Dockerfile\.j2: 'nothing' is undefined"),
+    ],
+)
+def test_a_broken_template_is_told_by_name_and_line(text: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        renderer_of(small(), _templates("run.Dockerfile.j2", text)).all()
+
+
+def test_a_broken_part_is_told_by_its_own_name() -> None:
+    with pytest.raises(UsageError, match=r"^templates/blocks\.j2:2: "):
+        renderer_of(small(), _templates("blocks.j2", "one\n{% if %}")).all()
+
+
+def test_a_template_that_is_missing_is_told_by_name() -> None:
+    texts = {name: text for name, text in project().templates.texts.items() if name != "run.Dockerfile.j2"}
+    with pytest.raises(UsageError, match=r"^templates/run\.Dockerfile\.j2: "):
+        renderer_of(small(), Templates(texts)).all()
 
 
 def test_upstreams_are_what_the_dockerfile_names() -> None:
-    renderer = Renderer(small())
+    renderer = renderer_of(small())
     for stem, expected in {
         "al1-x86_64": ("upstream.example/lambda/provided:alami",),
         "provided.al2-arm64": (),
@@ -269,27 +291,47 @@ def test_upstreams_are_what_the_dockerfile_names() -> None:
         "nodejs26.x-arm64": ("upstream.example/lambda/nodejs:26-preview",),
         "nodejs6.10-x86_64": ("upstream.example/lambda/provided:alami",),
     }.items():
-        assert renderer.upstreams(image(stem)) == expected
+        assert renderer.fetches.upstreams(image(stem)) == expected
         for reference in expected:
             assert f"FROM {reference}" in renderer.dockerfile(image(stem))
 
 
+def test_a_bootstrap_is_compiled_on_the_base_that_is_then_upstream_too() -> None:
+    renderer = renderer_of(real())
+    for name in ("go1.x-x86_64", "build-go1.x-x86_64"):
+        upstreams = ("public.ecr.aws/lambda/go:1", "public.ecr.aws/lambda/provided:alami")
+        assert renderer.fetches.upstreams(image(name, real())) == upstreams
+        assert all(f"FROM {reference} AS " in renderer.dockerfile(image(name, real())) for reference in upstreams)
+
+
 def test_all_has_every_stem_once() -> None:
-    assert list(Renderer(small()).all()) == [
+    assert list(renderer_of(small()).all()) == [
         *("al1", "build-al1", "al2", "build-al2", "al2023", "build-al2023"),
         *("provided.al2", "build-provided.al2", "nodejs22.x", "build-nodejs22.x", "nodejs26.x", "build-nodejs26.x"),
         *("nodejs6.10", "build-nodejs6.10", "python3.11", "build-python3.11", "python3.9", "build-python3.9"),
     ]
 
 
-@pytest.mark.parametrize("stem", [stem for stem in sorted(RENDERED) if "COPY --from=upstream" in RENDERED[stem]])
+COPIED = [stem for stem in sorted(RENDERED) if "COPY --from=upstream" in RENDERED[stem]]
+
+
+def test_most_languages_are_copied() -> None:
+    assert {"python3.13", "build-python3.13"} <= set(COPIED)
+    assert len(COPIED) > len(RENDERED) / 2
+
+
+@pytest.mark.parametrize("stem", COPIED)
 def test_what_depends_on_the_base_alone_comes_before_the_language(stem: str) -> None:
     """All runtimes of a base share these steps, and their layers."""
-    before, _, after = final(RENDERED[stem]).partition("COPY --from=upstream")
+    _, _, after = final(RENDERED[stem]).partition("COPY --from=upstream")
     unpacked = re.findall(r"mkdir -p (/\S+);(?: \\\n +tar|[^;]*unzip)", after)
     assert all(folder.startswith("/var/lang") for folder in unpacked)
     assert "install-application" not in after
     assert "yum install" not in after
-    if "python3.13" in stem and stem.startswith("build-"):
-        assert "poetry" in before
-        assert "/usr/local/uv;" in before
+
+
+def test_what_a_python_build_image_needs_beside_its_language_comes_before_it() -> None:
+    before, found, _ = final(RENDERED["build-python3.13"]).partition("COPY --from=upstream")
+    assert found
+    assert "poetry" in before
+    assert "/usr/local/uv;" in before

@@ -18,7 +18,7 @@ from factory.matrix.words import Variant
 from factory.render.dockerfile import Renderer
 from tests.dockerfiles import config
 from tests.fidelity import DEVIATIONS, FACTS, RUNTIMES, declared, differences
-from tests.support import REAL, changed, real
+from tests.support import REAL, changed, real, renderer_of
 
 
 def _aspects(matrix: Matrix, renderer: Renderer, images: list[Image]) -> Iterator[tuple[str, Any]]:
@@ -49,15 +49,19 @@ def _aspects(matrix: Matrix, renderer: Renderer, images: list[Image]) -> Iterato
 
 def _source(matrix: Matrix, renderer: Renderer, image: Image) -> str:
     """The official image, or the archive's address; a custom runtime is its base."""
-    for download in renderer.downloads(image):
+    base = matrix.bases[image.base].upstream
+    for upstream in renderer.fetches.upstreams(image):
+        if upstream != base:
+            return upstream
+    for download in renderer.fetches.downloads(image):
         return download.artifact(image.architecture).url
-    return next(iter(renderer.upstreams(image)), matrix.bases[image.base].upstream)
+    return base
 
 
 def _found(text: str | None = None) -> dict[str, dict[str, Any]]:
     """By runtime, the differences of a matrix: the real one unless its text is given."""
     matrix = parse(text) if text else real()
-    renderer = Renderer(matrix)
+    renderer = renderer_of(matrix)
     runs = [image for image in expand(matrix) if image.variant is Variant.RUN]
     return {
         runtime: dict(differences(runtime, dict(_aspects(matrix, renderer, [i for i in runs if i.runtime == runtime]))))

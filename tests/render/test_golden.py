@@ -1,4 +1,4 @@
-"""What the small matrix is rendered to, byte for byte. `pytest tests/test_golden.py --update-golden` writes it anew."""
+"""What the small matrix is rendered to, byte for byte; `--update-golden` writes it anew."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from factory.matrix.loading import load
-from factory.render.dockerfile import Renderer
-from tests.support import GOLDEN, SMALL, TOOLCHAINS, small
+from factory.app.project import load_matrix as load
+from tests.support import GOLDEN, SMALL, TOOLCHAINS, renderer_of, small
 
+_WRITE = "pytest tests/render/test_golden.py --update-golden"
+_WRITE = "pytest tests/render/test_golden.py --update-golden"
 _RENDERED = {
     matrix.parent / stem / "Dockerfile": text
     for matrix in (SMALL, TOOLCHAINS)
-    for stem, text in Renderer(load(matrix)).all().items()
+    for stem, text in renderer_of(load(matrix)).all().items()
 }
 
 
@@ -24,13 +25,13 @@ def test_dockerfiles_are_rendered_as_they_were(file: Path, request: pytest.Fixtu
     if request.config.getoption("--update-golden"):
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(now.encode())
-    assert file.exists(), f"{file} is missing; `pytest tests/test_golden.py --update-golden` writes it"
+    assert file.exists(), f"{file} is missing; `{_WRITE}` writes it"
     then = file.read_bytes().decode()
     if now != then:
         lines = difflib.unified_diff(
             then.splitlines(keepends=True), now.splitlines(keepends=True), f"golden/{stem}", f"rendered/{stem}"
         )
-        pytest.fail(f"{''.join(lines)}\nif this is meant: pytest tests/test_golden.py --update-golden", pytrace=False)
+        pytest.fail(f"{''.join(lines)}\nif this is meant: {_WRITE}", pytrace=False)
 
 
 def test_there_are_no_golden_files_of_images_that_are_gone() -> None:
