@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from factory.errors import MachineError
@@ -11,7 +12,7 @@ _ENGINES_OWN = "docker"
 
 
 @dataclass(frozen=True)
-class BuilderInfo:
+class Builder:
     """What `docker buildx inspect` says of a builder, of all its nodes together."""
 
     driver: str
@@ -23,7 +24,7 @@ class BuilderInfo:
         return self.driver != _ENGINES_OWN
 
 
-def inspect(builder: str | None) -> BuilderInfo:
+def inspect(builder: str | None, run: Callable[[Sequence[str]], str] = run) -> Builder:
     """What is known of a builder; None is the one that buildx uses unless told.
 
     Raises:
@@ -36,7 +37,7 @@ def inspect(builder: str | None) -> BuilderInfo:
             raise MachineError(f"buildx does not say which builder it uses: {error}") from None
         raise MachineError(f"there is no builder {builder!r}; `docker buildx ls` shows what there is") from None
     platforms = (name.strip(" *") for line in _values(text, "Platforms") for name in line.split(","))
-    return BuilderInfo(next(iter(_values(text, "Driver")), ""), frozenset(platforms))
+    return Builder(next(iter(_values(text, "Driver")), ""), frozenset(platforms))
 
 
 def _values(text: str, name: str) -> list[str]:

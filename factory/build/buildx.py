@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
-from factory.build import builders
+from factory.build.builders import Builder, inspect
 from factory.build.caches import Caches
 from factory.build.contexts import Contexts, labels
 from factory.build.engine import Engine
@@ -26,9 +26,10 @@ from factory.errors import FactoryError, UsageError
 from factory.matrix.images import Image
 from factory.plan.keys import Inputs, InputsOf, local_name
 from factory.process import Processes
+from factory.render.dockerfile import Renderer
 
-Step = Callable[[str], None]
-"""Told the current step of a build, in a few words."""
+Tell = Callable[[str], None]
+"""Told what a step of work is at, in a few words."""
 
 _LAST_LINES = 15
 _WIDEST = 300  # characters of a shown line: an error may quote a whole RUN
@@ -86,15 +87,18 @@ def _lost_by_the_engine(output: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Builder:
-    """Builds images with one buildx builder into the engine, which may be its own or load what it makes."""
+class Buildx:
+    """Builds images with one of buildx's builders into the engine, which may be its own or load what it makes."""
 
     engine: Engine
     processes: Processes
+    renderer: Renderer
     contexts: Contexts
     build_dir: Path
     builder: str | None = None
     caches: Caches = field(default_factory=Caches)
+    look_at: Callable[[str | None], Builder] = inspect
+    """What says which kind of builder that is."""
 
     def check(self) -> None:
         """Refuses what no build could start with.
@@ -111,7 +115,7 @@ class Builder:
 
     @cached_property
     def _has_own_storage(self) -> bool:
-        return builders.inspect(self.builder).has_own_storage
+        return self.look_at(self.builder).has_own_storage
 
     def _layout(self, image: Image) -> str | None:
         """The parent as a layout, for a builder that does not see the engine's images."""
@@ -120,7 +124,7 @@ class Builder:
         layouts = Layouts(self.engine, self.build_dir / "layouts")
         return layouts.context(self.contexts.local_name(image.parent))
 
-    def build(self, image: Image, step: Step, fresh: bool = False) -> Record:
+    def build(self, image: Image, tell: Tell, fresh: bool = False) -> Record:
         """Builds an image, `fresh` without any cache; its parent must be in the engine.
 
         Raises:
@@ -142,10 +146,10 @@ class Builder:
         policy.write_text(self.contexts.policy(image, named))
         with log.open("w", encoding="utf-8") as stream:
             command = self._command(image, inputs, metadata, named)
-            last = self._run([*command, *(["--no-cache"] if fresh else [])], policy, stream, step)
+            last = self._run([*command, *(["--no-cache"] if fresh else [])], policy, stream, tell)
             if not metadata.exists() and _lost_by_the_engine("\n".join(last)):
-                step("again without cache, as the engine lost a cached step")
-                last = self._run([*command, "--no-cache"], policy, stream, step)
+                tell("again without cache, as the engine lost a cached step")
+                last = self._run([*command, "--no-cache"], policy, stream, tell)
         self.processes.check()
         if not metadata.exists():
             raise (UnplannedError if DENIED in "\n".join(last) else BuildFailedError)(image, log, last)
@@ -176,7 +180,7 @@ class Builder:
         command += [f"--build-context={name}={target}" for name, target in named.items()]
         return [*command, str(self.build_dir / self.contexts.folder(image))]
 
-    def _run(self, command: list[str], policy: Path, log: TextIO, step: Step) -> deque[str]:
+    def _run(self, command: list[str], policy: Path, log: TextIO, tell: Tell) -> deque[str]:
         """The last lines that the steps printed."""
         last: deque[str] = deque(maxlen=_LAST_LINES)
         with self.processes.start(command, {VARIABLE: str(policy.resolve())}) as process:
@@ -184,7 +188,7 @@ class Builder:
             for event in events(process.stdout):
                 log.write(event.text + "\n")
                 if event.kind == "step":
-                    step(event.text)
+                    tell(event.text)
                 # buildx repeats the Dockerfile's lines after an error: they are in the log, and here in the way.
                 if event.kind == "output" or event.text.startswith("ERROR: "):
                     last.append(event.text)
@@ -207,6 +211,6 @@ class Builder:
             built=datetime.now(UTC).isoformat(timespec="milliseconds"),
             build_seconds=round(seconds, 3),
             size=found.size,
-            layers=own_layers(self.engine.history(digest), image.stem),
-            templates=self.contexts.renderer.templates(image),
+            layers=own_layers(self.engine.step_sizes(digest), self.renderer.steps(image)),
+            templates=self.renderer.templates(image),
         )

@@ -12,7 +12,8 @@ from factory.matrix.images import Image
 from factory.matrix.words import Variant
 from factory.plan.keys import INPUTS_LABEL, LABEL, UNLOCKED, Inputs, InputsOf, local_name
 from factory.registry.references import mirrored_repository, mirrored_url, split_reference
-from factory.render.dockerfile import Renderer
+from factory.render.bake import Target
+from factory.render.fetches import Fetches
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Contexts:
     `network` is what the steps of a build see of it, `pip_conf` a pip configuration that they may read.
     """
 
-    renderer: Renderer
+    fetches: Fetches
     inputs_of: InputsOf
     mirrors: Mapping[str, str]
     network: str | None = None
@@ -30,8 +31,8 @@ class Contexts:
 
     def of(self, image: Image, layout: str | None = None) -> dict[str, str]:
         """Named build contexts of an image: `docker-image://` references, and the parent's `layout` if there is one."""
-        found = {ref: self._upstream(ref, image) for ref in self.renderer.upstreams(image)}
-        parent = self.renderer.parent_reference(image)
+        found = {ref: self._upstream(ref, image) for ref in self.fetches.upstreams(image)}
+        parent = self.fetches.parent_reference(image)
         if image.parent and parent:
             found[parent] = layout or f"docker-image://{self.local_name(image.parent)}"
         return found
@@ -44,7 +45,7 @@ class Contexts:
         """Build arguments of an image: its date, and what of its archives is not as the Dockerfile says."""
         inputs = self.inputs_of(image)
         found = {"SOURCE_DATE_EPOCH": str(inputs.epoch)}
-        for download in self.renderer.downloads(image):
+        for download in self.fetches.downloads(image):
             artifact = download.artifact(image.architecture)
             if (url := mirrored_url(artifact.url, self.mirrors)) != artifact.url:
                 found[f"{download.argument}_URL"] = url
@@ -66,8 +67,22 @@ class Contexts:
         """The main build context, below the build directory: the emulator's, a bootstrap's, or an empty folder."""
         if image.runtime is None and image.variant is Variant.RUN:
             return emulator.folder(Path(), image.architecture)
-        bootstrap = self.renderer.bootstrap(image)
-        return bootstraps.staged(Path(), bootstrap) if bootstrap else Path("empty")
+        bootstrap = self.fetches.bootstrap(image)
+        return bootstraps.folder(Path(), bootstrap) if bootstrap else Path("empty")
+
+    def target(self, image: Image) -> Target:
+        """All that the build of an image is told."""
+        inputs = self.inputs_of(image)
+        return Target(
+            folder=self.folder(image),
+            contexts=self.of(image),
+            parent=self.fetches.parent_reference(image),
+            platform=inputs.platform,
+            arguments=self.arguments(image),
+            labels=labels(inputs),
+            network=self.network,
+            secrets=self.secrets(),
+        )
 
     def _upstream(self, reference: str, image: Image) -> str:
         host, name, tag = split_reference(reference)

@@ -73,7 +73,6 @@ class Engine:
             )
 
     def answers(self) -> bool:
-        """Whether it is still there."""
         try:
             return bool(self.client.ping())
         except (DockerException, requests.RequestException):
@@ -113,8 +112,8 @@ class Engine:
             labels=raw["Config"].get("Labels") or {},
         )
 
-    def history(self, reference: str) -> list[tuple[str, int]]:
-        """The steps that an image was made by, first to last, each with the bytes that it takes, unpacked.
+    def step_sizes(self, reference: str) -> list[int]:
+        """The bytes, unpacked, of each step that an image was made by, first to last: one an entry of its history.
 
         Empty where the engine cannot tell: it counts unpacked layers, and an image of another architecture may not be
         unpacked, as seen with Docker 26.1 after its build cache was pruned.
@@ -123,7 +122,7 @@ class Engine:
             entries = self.client.api.history(reference)  # type: ignore[no-untyped-call]
         except APIError:
             return []
-        return [(entry["CreatedBy"], entry["Size"]) for entry in reversed(entries)]
+        return [entry["Size"] for entry in reversed(entries)]
 
     def push(self, digest: str, repository: str, tag: str) -> None:
         """Pushes an image under a tag, layers and manifest.

@@ -74,7 +74,6 @@ class _Chunks(io.RawIOBase):
         self._rest = b""
 
     def readable(self) -> bool:
-        """That it is."""
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,6 @@ class CheckResult:
 
     @property
     def headline(self) -> str:
-        """The message's first line."""
         return next(iter(self.message.splitlines()), "")
 
 
@@ -65,10 +65,12 @@ class TestResult:
 
 @dataclass(frozen=True)
 class Layer:
-    """A step of a Dockerfile that wrote something, and how much."""
+    """A step of a Dockerfile that wrote something, and how many bytes."""
 
     step: str
     size: int
+    brings: str = ""
+    """What it is there for, as the templates say: `upstream`, `extra gradle`; empty where it is the image's own."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,23 @@ class Record:
     pushed: dict[str, list[str]] = field(default_factory=dict)
     """By repository: the tags that were seen there with this digest."""
 
+    def is_since(self, moment: datetime | None) -> bool:
+        """Whether it was built at a moment or later; where none is named, always."""
+        return moment is None or datetime.fromisoformat(self.built) >= moment
+
+    @property
+    def seconds(self) -> float:
+        """How long its build and its last test took."""
+        return self.build_seconds + (sum(check.seconds for check in self.tests.checks) if self.tests else 0.0)
+
 
 def document(record: Record) -> Document:
     """A record as it is attached to its published image: without what is true of one machine or repository alone."""
-    from factory.registry.referrers import Document  # brings the registry's client, which most commands do without
+    # It brings the registry's client, which most commands do without.
+    from factory.registry.referrers import CREATED, Document
 
     content = {"format": _FORMAT, **asdict(replace(record, pushed={}))}
-    annotations = {TESTS_ANNOTATION: record.tests.key} if record.tests else {}
+    annotations = {TESTS_ANNOTATION: record.tests.key, CREATED: record.tests.finished} if record.tests else {}
     return Document(RECORD_TYPE, json.dumps(content, sort_keys=True).encode(), annotations)
 
 
@@ -127,7 +139,6 @@ class Records:
         return iter(sorted(self._by_digest.values(), key=lambda record: record.built))
 
     def get(self, digest: str) -> Record | None:
-        """The record of a digest."""
         return self._by_digest.get(digest)
 
     def latest(self, name: str) -> Record | None:

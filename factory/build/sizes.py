@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from factory.build.records import Layer, Record
@@ -12,20 +11,17 @@ from factory.matrix.images import Image
 from factory.matrix.schema import Matrix
 from factory.matrix.tables import Extra
 from factory.matrix.words import PackageManager
-
-_UPSTREAM = ("COPY /var/lang /var/lang", "COPY /var/runtime /var/runtime")
-"""The steps that copy what is upstream's, as the engine's history writes them: without where from."""
+from factory.render.steps import UPSTREAM, Step, of_extra
 
 
-def own_layers(history: Iterable[tuple[str, int]], stem: str) -> tuple[Layer, ...]:
-    """The steps that an image's own Dockerfile adds and that wrote something, first to last.
+def own_layers(sizes: Sequence[int], steps: Sequence[Step]) -> tuple[Layer, ...]:
+    """The steps of an image's own Dockerfile that wrote something, first to last.
 
-    `history` is the whole image's, first to last; our Dockerfiles begin with the label of the image's name.
+    `sizes` are the bytes of each entry of the whole image's history, first to last: its last entries are these steps.
+    Empty where there are fewer of them, as the engine could not tell.
     """
-    steps = [Layer(_readable(text), size) for text, size in history]
-    first = f"LABEL org.opencontainers.image.title={stem} "
-    begin = max((number for number, layer in enumerate(steps) if layer.step.startswith(first)), default=len(steps))
-    return tuple(layer for layer in steps[begin:] if layer.size)
+    own = sizes[-len(steps) :] if steps and len(sizes) >= len(steps) else ()
+    return tuple(Layer(step.text, size, step.brings) for step, size in zip(steps, own, strict=False) if size)
 
 
 def overhead(record: Record, parent: Record | None) -> int | None:
@@ -46,8 +42,7 @@ def of_extras(matrix: Matrix, image: Image, record: Record) -> dict[str, int | N
     they depend on, which others may need too.
     """
     manager = matrix.bases[image.base].package_manager
-    left = list(record.layers)
-    return {name: _of_extra(extra, image.base, manager, record, left) for name, extra in brought(matrix, image)}
+    return {name: _of_extra(name, extra, manager, record) for name, extra in brought(matrix, image)}
 
 
 def with_packages(record: Record, installed: Mapping[str, tuple[str, int]], matrix: Matrix, image: Image) -> Record:
@@ -58,34 +53,18 @@ def with_packages(record: Record, installed: Mapping[str, tuple[str, int]], matr
     return replace(record, packages=tuple(sorted(installed)), package_sizes=sizes)
 
 
-def _of_extra(extra: Extra, base: str, manager: PackageManager, record: Record, left: list[Layer]) -> int | None:
+def _of_extra(name: str, extra: Extra, manager: PackageManager, record: Record) -> int | None:
     packages = extra.packages(manager)
-    parts = [record.package_sizes[package] for package in packages if package in record.package_sizes]
-    if packages and not parts:
+    of_packages = [record.package_sizes[package] for package in packages if package in record.package_sizes]
+    of_steps = [layer.size for layer in record.layers if layer.brings == of_extra(name)]
+    if (packages and not of_packages) or (_has_steps(extra) and not of_steps):
         return None
-    for step in _steps(extra, base):
-        found = next((layer for layer in left if step.search(layer.step)), None)
-        if found is None:
-            return None
-        left.remove(found)
-        parts.append(found.size)
-    return sum(parts)
+    return sum(of_packages) + sum(of_steps)
 
 
-def _steps(extra: Extra, base: str) -> Iterator[re.Pattern[str]]:
-    """What the steps of an extra look like in the templates."""
-    if extra.archive and extra.into:
-        yield re.compile(rf"mkdir -p {re.escape(extra.into)};")
-    for requirement in (extra.pip.get(base), extra.pipx.get(base)):
-        if requirement:
-            yield re.compile(rf" install(-application)? .*{re.escape(requirement)}( |$)")
+def _has_steps(extra: Extra) -> bool:
+    return bool(extra.archive or extra.pip or extra.pipx)
 
 
 def _beyond_upstream(record: Record) -> int:
-    return sum(layer.size for layer in record.layers if layer.step not in _UPSTREAM)
-
-
-def _readable(step: str) -> str:
-    """A step as it stands in the Dockerfile: without the engine's additions, on one line."""
-    plain = re.sub(r"^RUN (\|\d+ .*?)?/bin/sh -c ", "RUN ", " ".join(step.split()))
-    return plain.removesuffix("# buildkit").strip()
+    return sum(layer.size for layer in record.layers if layer.brings != UPSTREAM)

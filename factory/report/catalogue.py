@@ -5,23 +5,21 @@ Told from the matrix and the registry; of what failed since, from the records of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from factory.app.session import Session
-from factory.build.records import CheckResult, Record
+from factory.build.records import CheckResult, Record, Records
 from factory.files import write_if_changed
 from factory.matrix.images import Image, status_on
 from factory.matrix.schema import Matrix
 from factory.matrix.words import Variant
-from factory.publish.published import Published, youngest_days
-from factory.render.dockerfile import TEMPLATES
+from factory.publish.published import Published, Reader
+from factory.publish.tags import Tags
 from factory.report.tables import megabytes
-from factory.trust.signing import signature_tag
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -55,7 +53,6 @@ class Entry:
 
     @property
     def size_text(self) -> str:
-        """For people."""
         return megabytes(self.size) if self.size else "-"
 
     @property
@@ -74,25 +71,36 @@ class Bar:
     sizes: Mapping[str, tuple[int, float]]
 
 
-def write(session: Session, folder: Path) -> list[Path]:
-    """Writes the site and the Markdown page; returns the files.
+@dataclass(frozen=True)
+class Site:
+    """What a catalogue is made from: the images, what is published and was tested of them, and its own templates."""
 
-    Raises:
-        RegistryError, RegistryUnreachableError: as the registry answers.
-    """
-    entries = _entries(session)
-    context = {
-        "entries": entries,
-        "repository": str(session.repository),
-        "source": session.matrix.publish.source,
-        "today": session.today,
-        "chart": chart(entries),
-        "soon": [entry for entry in entries if entry.ends and entry.image.variant is Variant.RUN],
-    }
-    files = {"index.html": "index.html.j2", "catalogue.md": "catalogue.md.j2"}
-    for name, template in files.items():
-        write_if_changed(folder / name, _templates().get_template(template).render(context))
-    return [folder / name for name in files]
+    matrix: Matrix
+    images: Sequence[Image]
+    reader: Reader
+    records: Records
+    today: date
+    templates: Path
+
+    def write(self, folder: Path) -> list[Path]:
+        """Writes the site and the Markdown page; returns the files.
+
+        Raises:
+            RegistryError, RegistryUnreachableError: as the registry answers.
+        """
+        entries = _entries(self)
+        context = {
+            "entries": entries,
+            "repository": str(self.reader.repository),
+            "source": self.matrix.publish.source,
+            "today": self.today,
+            "chart": chart(entries),
+            "soon": [entry for entry in entries if entry.ends and entry.image.variant is Variant.RUN],
+        }
+        files = {"index.html": "index.html.j2", "catalogue.md": "catalogue.md.j2"}
+        for name, template in files.items():
+            write_if_changed(folder / name, _jinja(self.templates).get_template(template).render(context))
+        return [folder / name for name in files]
 
 
 def chart(entries: Sequence[Entry]) -> dict[str, list[Bar]]:
@@ -103,7 +111,7 @@ def chart(entries: Sequence[Entry]) -> dict[str, list[Bar]]:
         if entry.size and entry.image.architecture == "x86_64":
             family = found.setdefault(entry.image.family or "bases", {})
             share = round(_WIDEST_BAR * entry.size / largest, 1)
-            family.setdefault(entry.image.subject, {})[str(entry.image.variant)] = (entry.size, share)
+            family.setdefault(entry.image.declared, {})[str(entry.image.variant)] = (entry.size, share)
     return {family: [Bar(label, sizes) for label, sizes in bars.items()] for family, bars in found.items()}
 
 
@@ -121,53 +129,48 @@ def ending(matrix: Matrix, image: Image, today: date) -> str:
     return min(future)[1] if future else ""
 
 
-def _entries(session: Session) -> list[Entry]:
-    images = session.named
-    tags = session.registry.tags(session.repository)
-    published = session.reader.read(images)
+def _entries(site: Site) -> list[Entry]:
+    images = site.images
+    tags = site.reader.tags()
+    published = site.reader.read(images)
     with ThreadPoolExecutor(_PARALLEL) as pool:
-        known = pool.map(lambda image: _record(session, published[image]), images)
-    return [_entry(session, image, published[image], record, tags) for image, record in zip(images, known, strict=True)]
+        known = pool.map(lambda image: _known(site, published[image], tags), images)
+    return [_entry(site, image, published[image], tags, *told) for image, told in zip(images, known, strict=True)]
 
 
-def _record(session: Session, there: Published | None) -> Record | None:
-    return session.reader.record(there) if there else None
+def _known(site: Site, there: Published | None, tags: Tags) -> tuple[Record | None, bool]:
+    """What the push of an image knew of it, and whether it is signed."""
+    if there is None:
+        return None, False
+    return site.reader.record(there), site.reader.referrers.is_signed(there.manifest.digest, tags.all)
 
 
-def _entry(
-    session: Session, image: Image, there: Published | None, record: Record | None, tags: Sequence[str]
-) -> Entry:
-    status = status_on(session.matrix, session.today)(image)
+def _entry(site: Site, image: Image, there: Published | None, tags: Tags, record: Record | None, signed: bool) -> Entry:
+    status = status_on(site.matrix, site.today)(image)
     tests = record.tests if record else None
-    reference = f"{session.repository}:{image.name}"
+    reference = f"{site.reader.repository}:{image.name}"
     return Entry(
         image=image,
-        title=session.matrix.bases[image.base].title,
+        title=site.matrix.bases[image.base].title,
         status=status.value if status else "",
-        ends=ending(session.matrix, image, session.today),
-        tags=tuple(_tags(image, tags)),
+        ends=ending(site.matrix, image, site.today),
+        tags=tuple(tags.shown(image)),
         digest=there.manifest.digest if there else None,
         size=sum(layer["size"] for layer in there.manifest.json().get("layers", ())) if there else 0,
-        published=youngest_days(tags).get(image.name),
+        published=next((dated.day for dated in tags.dated(image)), None),
         packages=record.packages if record else (),
         checks=tests.checks if tests else (),
         tested=tests.finished[:10] if tests else "",
-        failure=_failure(session, image),
-        signed=there is not None and signature_tag(there.manifest.digest) in tags,
+        failure=_failure(site, image),
+        signed=signed,
         pull=f"docker pull {reference}",
-        run=_run(session.matrix, image, reference),
+        run=_run(site.matrix, image, reference),
     )
 
 
-def _tags(image: Image, tags: Iterable[str]) -> list[str]:
-    """The tags that move, and the youngest dated one."""
-    dated = sorted(tag for tag in tags if tag.endswith(f"-{image.name}") and tag[:8].isdecimal())
-    return [tag for tag in image.tags if tag in set(tags)] + dated[-1:]
-
-
-def _failure(session: Session, image: Image) -> str:
+def _failure(site: Site, image: Image) -> str:
     """What the last test on this machine said, if it is younger than what is published and failed."""
-    record = session.records.latest(image.name)
+    record = site.records.latest(image.name)
     if record is None or record.tests is None:
         return ""
     failed = [check for check in record.tests.checks if not check.passed]
@@ -184,11 +187,11 @@ def _run(matrix: Matrix, image: Image, reference: str) -> str:
     return f'{mount}:ro,delegated {reference} {handler} \'{{"some": "event"}}\''
 
 
-def _templates() -> Environment:
+def _jinja(templates: Path) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
     return Environment(
-        loader=FileSystemLoader(TEMPLATES / "site"),
+        loader=FileSystemLoader(templates),
         undefined=StrictUndefined,
         autoescape=select_autoescape(["html.j2"]),
         trim_blocks=True,

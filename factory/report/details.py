@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from factory.app.session import Session
 from factory.build import sizes
 from factory.build.records import Record
 from factory.matrix.downloads import of_source
@@ -14,10 +14,15 @@ from factory.matrix.images import Image, status_on
 from factory.matrix.lock import source_reference
 from factory.matrix.schema import Matrix
 from factory.matrix.words import Variant
+from factory.plan.keys import Inputs
 from factory.plan.planner import Action, Item
 from factory.plan.shards import RUNNERS
 from factory.report.tables import megabytes, table
 
+if TYPE_CHECKING:
+    from factory.publish.compare import Difference
+
+_MOST_FILES = 50  # lines of files that are shown; a runtime's update changes thousands
 _WIDEST = 100  # characters of a shown step: one may install a hundred packages
 
 
@@ -54,19 +59,30 @@ def list_text(entries: Iterable[dict[str, Any]]) -> str:
     return table(("NAME", "BASE", "PACKAGES", "STATUS", "SOURCE", "EXECUTED"), rows)
 
 
-def detail(session: Session, image: Image) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Known:
+    """What is known of an image beside its declaration: what it is made from, its youngest record, and its parent's."""
+
+    inputs: Inputs
+    upstreams: Mapping[str, str | None]
+    """By reference, the locked digest."""
+    dockerfile: str
+    record: Record | None
+    parent: Record | None
+
+
+def detail(matrix: Matrix, image: Image, listed: dict[str, Any], known: Known) -> dict[str, Any]:
     """One image of `factory show`: the list's keys, its inputs, and what its youngest record knows."""
-    lifecycle = session.matrix.runtimes[image.runtime].lifecycle if image.runtime else None
-    references, architecture = session.renderer.upstreams(image), image.architecture
-    record = session.records.latest(image.name)
-    return entry(session.matrix, image, session.today, session.not_executed(image)) | {
-        "inputs_key": session.inputs_of(image).key,
-        "upstreams": {reference: session.lock.digest(reference, architecture) for reference in references},
+    lifecycle = matrix.runtimes[image.runtime].lifecycle if image.runtime else None
+    record = known.record
+    return listed | {
+        "inputs_key": known.inputs.key,
+        "upstreams": dict(known.upstreams),
         "parent": image.parent.name if image.parent else None,
         "lifecycle": lifecycle.model_dump(mode="json", exclude_none=True) if lifecycle else None,
-        "dockerfile": session.renderer.dockerfile(image),
+        "dockerfile": known.dockerfile,
         "record": _record(record) if record else None,
-        "sizes": _sizes(session, image, record) if record else None,
+        "sizes": _sizes(matrix, image, record, known.parent) if record else None,
     }
 
 
@@ -89,7 +105,7 @@ def plan_entry(item: Item) -> dict[str, Any]:
         "name": item.image.name,
         "action": item.action.value,
         "reason": item.reason,
-        "digest": item.record.digest if item.record else None,
+        "digest": item.digest,
         "fresh": item.fresh,
     }
 
@@ -125,6 +141,17 @@ def github_matrix(items: Iterable[Item]) -> dict[str, Any]:
     }
 
 
+def differences_text(found: Sequence[tuple[str, Difference]]) -> str:
+    """A table for people; of many files the first."""
+    if not found:
+        return "nothing differs"
+    files = [row for row in found if row[0] == "files"]
+    shown = [row for row in found if row[0] != "files"] + files[:_MOST_FILES]
+    rows = [(section, each.what, each.old or "-", each.new or "-") for section, each in shown]
+    more = f"\nand {len(files) - _MOST_FILES} more files" if len(files) > _MOST_FILES else ""
+    return table(("", "WHAT", "OLD", "NEW"), rows) + more
+
+
 def _source(matrix: Matrix, image: Image) -> str | None:
     """The upstream that the image's content comes from."""
     if image.runtime is None:
@@ -153,12 +180,11 @@ def _record(record: Record) -> dict[str, Any]:
     }
 
 
-def _sizes(session: Session, image: Image, record: Record) -> dict[str, Any]:
+def _sizes(matrix: Matrix, image: Image, record: Record, parent: Record | None) -> dict[str, Any]:
     """What takes room in an image, as its records know it; bytes, unpacked."""
-    parent = session.records.latest(image.parent.name) if image.parent else None
     return {
         "layers": [{"step": layer.step, "size": layer.size} for layer in record.layers],
-        "extras": sizes.of_extras(session.matrix, image, record),
+        "extras": sizes.of_extras(matrix, image, record),
         "overhead": sizes.overhead(record, parent) if image.variant is Variant.RUN else None,
     }
 

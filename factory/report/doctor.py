@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 
-from factory.build import builders
+from factory.build.builders import Builder, inspect
 from factory.build.emulator import go
 from factory.errors import FactoryError, MachineError
 from factory.matrix.words import Architecture
@@ -17,7 +17,7 @@ from factory.registry.references import Repository
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One thing looked at; `remedy` is empty when it is well."""
 
     what: str
@@ -27,9 +27,9 @@ class Finding:
     """Only some option needs it."""
 
 
-def examine(repository: Repository, builder: str | None) -> list[Finding]:
+def examine(repository: Repository, builder: str | None) -> list[Diagnosis]:
     """Looks at everything that some command needs."""
-    buildx = cache(builders.inspect)
+    buildx = cache(inspect)
     looks: list[tuple[str, Callable[[], str], str]] = [
         ("git", lambda: _says("git", "--version"), "install git"),
         ("go", lambda: _says(go(), "version"), "run scripts/setup"),
@@ -57,11 +57,11 @@ def examine(repository: Repository, builder: str | None) -> list[Finding]:
     return [*(_look(*look) for look in looks), *(replace(_look(*look), optional=True) for look in extras)]
 
 
-def _look(what: str, look: Callable[[], str], remedy: str) -> Finding:
+def _look(what: str, look: Callable[[], str], remedy: str) -> Diagnosis:
     try:
-        return Finding(what, look())
+        return Diagnosis(what, look())
     except FactoryError as error:
-        return Finding(what, str(error).splitlines()[0], remedy)
+        return Diagnosis(what, str(error).splitlines()[0], remedy)
 
 
 def _emulation(architecture: Architecture) -> str:
@@ -85,7 +85,7 @@ def _engine() -> str:
     return f"Docker {engine.info['ServerVersion']}, containerd image store"
 
 
-def _platform(architecture: Architecture, builder: builders.BuilderInfo) -> str:
+def _platform(architecture: Architecture, builder: Builder) -> str:
     if architecture.platform not in builder.platforms:
         raise MachineError(f"the builder does not build for {architecture.platform}")
     return "the builder builds for it"

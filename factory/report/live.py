@@ -12,7 +12,7 @@ from rich.live import Live as RichLive
 from rich.table import Table
 from rich.text import Text
 
-from factory.report.progress import ACTIVE, State
+from factory.report.states import ACTIVE, State
 
 _STYLES = {
     State.WAITING: "dim",
@@ -53,12 +53,10 @@ class Live:
         self._live.stop()
 
     def state(self, name: str, state: State, detail: str = "") -> None:
-        """Changes an image's line."""
         with self._lock:
             self._lines[name] = _Line(state, detail)
 
     def step(self, name: str, text: str) -> None:
-        """Shows the current step on an image's line."""
         with self._lock:
             self._lines[name].detail = text
 

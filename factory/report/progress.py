@@ -5,27 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from enum import StrEnum
 from typing import Protocol, Self, TextIO
 
-
-class State(StrEnum):
-    """Where an image stands."""
-
-    WAITING = "waiting"
-    BUILDING = "building"
-    BUILT = "built"
-    TESTING = "testing"
-    TESTED = "tested"
-    PUSHING = "pushing"
-    PUSHED = "pushed"
-    UNCHANGED = "unchanged"
-    FAILED = "failed"
-    BLOCKED = "blocked"
-
-
-ACTIVE = frozenset((State.BUILDING, State.TESTING, State.PUSHING))
-"""The states in which something happens."""
+from factory.report.states import State
 
 
 class Progress(Protocol):

@@ -3,51 +3,62 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 from factory.build.records import Record
 from factory.files import write_text
 from factory.matrix.images import Image
+from factory.plan.tasks import Outcome, Step, Task
 from factory.report.tables import megabytes, table
-from factory.run.pipeline import Step, Task
-from factory.run.release import Report
+from factory.report.timing import Timing
 
 
-def run_text(images: list[Image], report: Report) -> str:
+@dataclass
+class Result:
+    """How a run ended for each image: its record, what failed, and what was done anew."""
+
+    outcome: Outcome
+    records: dict[Image, Record]
+    changed: set[Task] = field(default_factory=set)
+    timing: Timing = field(default_factory=Timing)
+
+
+def run_text(images: Sequence[Image], result: Result) -> str:
     """The table, and what in it was not executed, by reason."""
     reasons: dict[str, list[str]] = {}
     for image in images:
-        record = report.records.get(image)
+        record = result.records.get(image)
         if record and record.tests and record.tests.not_executed:
             reasons.setdefault(record.tests.not_executed, []).append(image.name)
     lines = [f"not executed here: {', '.join(names)}: {reason}" for reason, names in reasons.items()]
-    return "\n".join([run_table(images, report), *(["", *lines] if lines else [])])
+    return "\n".join([run_table(images, result), *(["", *lines] if lines else [])])
 
 
-def run_table(images: list[Image], report: Report) -> str:
+def run_table(images: Sequence[Image], result: Result) -> str:
     """One line an image: its digest, size, checks, and how it ended."""
     rows = []
     for image in images:
-        record = report.records.get(image)
+        record = result.records.get(image)
         rows.append(
             (
                 image.name,
                 record.digest.removeprefix("sha256:")[:12] if record else "-",
                 megabytes(record.size) if record else "-",
                 _checks(record),
-                _ending(image, report),
+                _ending(image, result),
             )
         )
     return table(("IMAGE", "DIGEST", "SIZE", "CHECKS", "OUTCOME"), rows)
 
 
-def failures_text(report: Report) -> str:
+def failures_text(result: Result) -> str:
     """Every failure with its last lines, then what it kept from being done."""
-    lines = [str(error) for error in report.outcome.failed.values()]
+    lines = [str(error) for error in result.outcome.failed.values()]
     blocked: dict[Image, list[str]] = {}
-    for task, cause in report.outcome.blocked.items():
+    for task, cause in result.outcome.blocked.items():
         if task.image != cause:
             blocked.setdefault(cause, []).append(task.image.name)
     lines += [
@@ -57,13 +68,13 @@ def failures_text(report: Report) -> str:
     return "\n".join(lines)
 
 
-def write_junit(file: Path, records: Mapping[Image, Record], report: Report) -> None:
+def write_junit(file: Path, records: Mapping[Image, Record], result: Result) -> None:
     """JUnit XML: a suite an image, a case a check; an image without any check is a suite that failed."""
     root = Xml.Element("testsuites")
     for image, record in sorted(records.items(), key=lambda item: item[0].name):
         if record.tests:
             _suite(root, image, record)
-    for task, error in report.outcome.failed.items():
+    for task, error in result.outcome.failed.items():
         if task.step is Step.BUILD:
             suite = Xml.SubElement(root, "testsuite", name=task.image.name, tests="1", failures="1")
             case = Xml.SubElement(suite, "testcase", classname=task.image.name, name="build")
@@ -105,15 +116,15 @@ def _checks(record: Record | None) -> str:
     return f"{sum(check.passed for check in checks)}/{len(checks)}"
 
 
-def _ending(image: Image, report: Report) -> str:
-    failed = next((task for task in report.outcome.failed if task.image == image), None)
+def _ending(image: Image, result: Result) -> str:
+    failed = next((task for task in result.outcome.failed if task.image == image), None)
     if failed:
         return f"{failed.step} failed"
-    if cause := next((cause for task, cause in report.outcome.blocked.items() if task.image == image), None):
+    if cause := next((cause for task, cause in result.outcome.blocked.items() if task.image == image), None):
         return f"blocked by {cause.name}"
-    record = report.records.get(image)
+    record = result.records.get(image)
     words = _DID | ({Step.TEST: "not executed"} if record and record.tests and record.tests.not_executed else {})
-    did = [word for step, word in words.items() if Task(image, step) in report.changed]
+    did = [word for step, word in words.items() if Task(image, step) in result.changed]
     return ", ".join(did) or "unchanged"
 
 

@@ -15,5 +15,4 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def megabytes(size: int) -> str:
-    """Bytes as people read them."""
     return f"{size / 1_000_000:.1f} MB"

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from factory.matrix.images import Image
+from factory.plan.tasks import Graph, Step, Task
 from factory.report.tables import table
-from factory.run.pipeline import Graph, Step, Task
 
 _JOB = "a free job"
 _NOTICED = 0.05  # seconds: what is shorter is not waiting, but the program's own pace
-_STAT = Path("/proc/stat")
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,6 @@ class Span:
 
     @property
     def seconds(self) -> float:
-        """How long."""
         return self.ended - self.started
 
 
@@ -41,8 +39,13 @@ class Timing:
     wall: float = 0.0
     busy: float | None = None
     """Seconds that the machine's processors worked during the run, for whomever; None where nobody counts them."""
+    count: Callable[[], float | None] = field(default_factory=lambda: busy_seconds)
+    """What counts how long all processors have worked so far; None where nobody counts."""
     _began: float = field(default_factory=time.monotonic)
-    _busy_before: float | None = field(default_factory=lambda: _busy_seconds())
+    _busy_before: float | None = None
+
+    def __post_init__(self) -> None:
+        self._busy_before = self.count()
 
     @contextmanager
     def task(self, task: Task) -> Iterator[None]:
@@ -54,9 +57,8 @@ class Timing:
             self.spans[task] = Span(started, time.monotonic() - self._began)
 
     def stop(self) -> None:
-        """The run has ended."""
         self.wall = time.monotonic() - self._began
-        after = _busy_seconds()
+        after = self.count()
         if after is not None and self._busy_before is not None:
             self.busy = after - self._busy_before
 
@@ -151,10 +153,10 @@ def _indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.splitlines())
 
 
-def _busy_seconds() -> float | None:
-    """Seconds that all processors have worked since the machine started, as Linux counts them."""
+def busy_seconds(stat: Path = Path("/proc/stat"), ticks: int | None = None) -> float | None:
+    """Seconds that all processors have worked since the machine started, as Linux counts them, in `ticks` a second."""
     try:
-        user, nice, system, _idle, _iowait, *interrupts = map(int, _STAT.read_text().split("\n", 1)[0].split()[1:8])
+        user, nice, system, _idle, _iowait, *interrupts = map(int, stat.read_text().split("\n", 1)[0].split()[1:8])
     except (OSError, ValueError):
         return None
-    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+    return (user + nice + system + sum(interrupts)) / (ticks or os.sysconf("SC_CLK_TCK"))

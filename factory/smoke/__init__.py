@@ -1,1 +1,3 @@
-"""The smoke test: invocations of a finished image, checked."""
+"""Smoke tests: a built image comes in; what its checks found goes out."""
+
+__all__ = ["container", "packages", "recipe", "skips", "specimen", "suite"]

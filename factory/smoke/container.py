@@ -19,6 +19,8 @@ from docker.errors import APIError
 from docker.models.containers import Container
 from docker.utils.socket import STDERR, STDOUT, frames_iter
 
+from factory.process import Completed
+
 OWNER = "io.github.lambda-factory.smoke-owner"
 """The label of our containers: the process that started them, so that a later run clears what a killed one left."""
 
@@ -46,13 +48,8 @@ class Mounts:
         )
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a container left: its exit status and what it wrote."""
-
-    status: int
-    stdout: str
-    stderr: str
+class Ended(Completed):
+    """How a container ended."""
 
     @property
     def result(self) -> Any:
@@ -113,14 +110,14 @@ class Runner:
         entrypoint: str | None = None,
         timeout: float = _TIMEOUT,
         network: str = "none",
-    ) -> Outcome:
+    ) -> Ended:
         """Runs to the end; `stdin` is written and closed."""
         options = {"stdin_open": stdin is not None, "network_mode": network, "entrypoint": entrypoint}
         with self._container(command, environment or {}, options) as container:
             with _killed_after(timeout, container):
                 output = _run_attached(container, stdin)
             status = container.wait(timeout=_TIMEOUT)["StatusCode"]
-        return Outcome(status, output[STDOUT].decode("utf-8", "replace"), output[STDERR].decode("utf-8", "replace"))
+        return Ended(status, output[STDOUT].decode("utf-8", "replace"), output[STDERR].decode("utf-8", "replace"))
 
     @contextmanager
     def server(self, command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Server]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from factory.files import exclusive
+from factory.files import exclusive, read_folder
 from factory.matrix.words import Architecture, Variant
 from factory.plan.keys import local_name
-from factory.smoke.container import LONG, Mounts, Outcome
-from factory.smoke.recipe import Command, Function, Invocation, compiler, hash_folder
-from factory.smoke.specimen import Check, CheckFailedError, CheckSkippedError, Subject, expect
+from factory.process import Completed, call
+from factory.smoke.container import LONG, Mounts
+from factory.smoke.recipe import Command, Function, Invocation, compiler
+from factory.smoke.specimen import Check, CheckFailedError, CheckSkippedError, Specimen, expect
 
 _SHELL = ("/bin/bash", "-euc")
 _SKIPPED = 77
@@ -30,10 +28,10 @@ _SKIPPED = 77
 def function_check(name: str, function: Function) -> Check:
     """The check that a function does as it declares, with each of its events."""
 
-    def check(subject: Subject) -> None:
-        task = task_of(subject, name, function)
+    def check(specimen: Specimen) -> None:
+        task = task_of(specimen, name, function)
         for invocation in function.invocations:
-            _invoke(subject, task, function.handler, invocation, function.environment)
+            _invoke(specimen, task, function.handler, invocation, function.environment)
 
     return _named(check, f"function {name}")
 
@@ -41,50 +39,50 @@ def function_check(name: str, function: Function) -> Check:
 def command_check(command: Command) -> Check:
     """The check that a documented command does what it should."""
 
-    def check(subject: Subject) -> None:
+    def check(specimen: Specimen) -> None:
         if command.skip:
             raise CheckSkippedError(command.skip)
-        with writable_copy(subject.folder / command.folder) as folder:
-            outcome = _docker_build(subject, command, folder) if command.dockerfile else _try(subject, command, folder)
+        with writable_copy(specimen.folder / command.folder) as folder:
+            tried = _docker_build if command.dockerfile else _try
+            outcome = tried(specimen, command, folder)
             expect("the command succeeds", outcome.status == 0, outcome)
             printed = re.search(command.prints, outcome.stdout + outcome.stderr)
             expect(f"it prints {command.prints!r}", printed is not None, outcome)
             for pattern in command.gives:
                 expect(f"it gives {pattern}", any(folder.glob(pattern)), outcome)
             for invocation in command.invocations:
-                _invoke(subject, folder, command.handler, invocation, {})
+                _invoke(specimen, folder, command.handler, invocation, {})
 
     return _named(check, f"command {command.name}")
 
 
-def task_of(subject: Subject, name: str, function: Function) -> Path:
+def task_of(specimen: Specimen, name: str, function: Function) -> Path:
     """The folder that becomes a function's /var/task, compiled once for the same sources by the same image."""
-    source = subject.folder / (function.folder or name)
+    source = specimen.folder / (function.folder or name)
     if not function.compile:
         return source
-    builder = subject.image if function.proves == "build" else compiler(subject.image, function)
-    digest = subject.digests.get(builder)
+    builder = specimen.image if function.proves == "build" else compiler(specimen.image, function)
+    digest = specimen.digests.get(builder)
     if digest is None:
         raise CheckFailedError(
             f"{builder.name}, which compiles {name}, is not there; run `factory build {builder.name}`"
         )
-    key = hashlib.sha256(f"{digest}\n{function.prepare}\n{function.compile}\n".encode())
-    hash_folder(key, source)
-    target = (subject.scratch / f"{subject.folder.name}-{name}-{key.hexdigest()[:16]}").resolve()
+    key = read_folder(source).key(f"{digest}\n{function.prepare}\n{function.compile}\n")
+    target = (specimen.scratch / f"{specimen.folder.name}-{name}-{key[:16]}").resolve()
     with exclusive(target.with_suffix(".lock")):
         if not target.exists():
-            _compile(subject, function, builder.architecture.platform, digest, source, target)
+            _compile(specimen, function, builder.architecture.platform, digest, source, target)
     return target / function.task
 
 
-def _compile(subject: Subject, function: Function, platform: str, digest: str, source: Path, target: Path) -> None:
+def _compile(specimen: Specimen, function: Function, platform: str, digest: str, source: Path, target: Path) -> None:
     with writable_copy(source, target.parent) as folder:
         if function.prepare:
-            prepared = _prepare(function.prepare, folder, subject.image.architecture)
+            prepared = _prepare(function.prepare, folder, specimen.image.architecture)
             if prepared.status == _SKIPPED:
                 raise CheckSkippedError(prepared.stdout.strip() or "this machine cannot prepare it")
             expect("it is prepared", prepared.status == 0, prepared)
-        builder = replace(subject.runner(), digest=digest, platform=platform, mounts=Mounts(folder, writable=True))
+        builder = replace(specimen.runner(), digest=digest, platform=platform, mounts=Mounts(folder, writable=True))
         entrypoint, option = _SHELL
         script = f"cd /var/task\n{function.compile}\nchmod -R a+rX /var/task"
         outcome = builder.once([option, script], entrypoint=entrypoint, timeout=LONG)
@@ -92,40 +90,36 @@ def _compile(subject: Subject, function: Function, platform: str, digest: str, s
         folder.rename(target)
 
 
-def _prepare(script: str, folder: Path, architecture: Architecture) -> Outcome:
+def _prepare(script: str, folder: Path, architecture: Architecture) -> Completed:
     """Runs on this machine, which reaches the package indexes that its own settings name."""
-    words = ["bash", "-euc", script]
-    environment = {**os.environ, "ARCHITECTURE": architecture}
-    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=LONG)
-    return Outcome(done.returncode, done.stdout, done.stderr)
+    return call(["bash", "-euc", script], cwd=folder, environment={"ARCHITECTURE": architecture}, timeout=LONG)
 
 
-def _try(subject: Subject, command: Command, folder: Path) -> Outcome:
+def _try(specimen: Specimen, command: Command, folder: Path) -> Completed:
     online = command.network
-    mounts = Mounts(folder, writable=True, pip_conf=subject.pip_conf if online else None)
+    mounts = Mounts(folder, writable=True, pip_conf=specimen.pip_conf if online else None)
     entrypoint, option = _SHELL
     script = f"cd /var/task\n{command.run}\nchmod -R a+rX /var/task"
-    network = (subject.network or "bridge") if online else "none"
-    runner = replace(subject.runner(), mounts=mounts)
+    network = (specimen.network or "bridge") if online else "none"
+    runner = replace(specimen.runner(), mounts=mounts)
     return runner.once([option, script], entrypoint=entrypoint, timeout=LONG, network=network)
 
 
-def _docker_build(subject: Subject, command: Command, folder: Path) -> Outcome:
+def _docker_build(specimen: Specimen, command: Command, folder: Path) -> Completed:
     """What `docker build` says; what it makes is kept nowhere."""
-    name = local_name(subject.image.name, subject.record.inputs_key)
-    words = ["docker", "buildx", "build", f"--platform={subject.image.architecture.platform}", "--provenance=false"]
+    name = local_name(specimen.image.name, specimen.record.inputs_key)
+    words = ["docker", "buildx", "build", f"--platform={specimen.image.architecture.platform}", "--provenance=false"]
     words += ["--output=type=cacheonly", "--progress=plain", f"--build-arg=IMAGE={name}"]
-    words += [f"--network={(subject.network or 'default') if command.network else 'none'}"]
-    words += [f"--secret=id=pip,src={subject.pip_conf}"] if command.network and subject.pip_conf else []
-    done = subprocess.run([*words, str(folder)], capture_output=True, text=True, check=False, timeout=LONG)
-    return Outcome(done.returncode, done.stdout, done.stderr)
+    words += [f"--network={(specimen.network or 'default') if command.network else 'none'}"]
+    words += [f"--secret=id=pip,src={specimen.pip_conf}"] if command.network and specimen.pip_conf else []
+    return call([*words, folder], timeout=LONG)
 
 
-def _invoke(subject: Subject, task: Path, handler: str, invocation: Invocation, environment: dict[str, str]) -> None:
+def _invoke(specimen: Specimen, task: Path, handler: str, invocation: Invocation, environment: dict[str, str]) -> None:
     """Invokes a function in the run image once, and compares what comes back."""
-    runner = subject.runner(task)
-    if subject.image.variant is Variant.BUILD:
-        runner = replace(runner, digest=subject.peer)
+    runner = specimen.runner(task)
+    if specimen.image.variant is Variant.BUILD:
+        runner = replace(runner, digest=specimen.peer)
     outcome = runner.once([handler, json.dumps(invocation.event)], environment)
     told = f"the event {json.dumps(invocation.event)}"
     if invocation.error is None:

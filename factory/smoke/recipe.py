@@ -9,18 +9,17 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import tomli
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from factory.errors import UsageError
+from factory.files import read_folder
 from factory.matrix.extras import programs
 from factory.matrix.images import Image
 from factory.matrix.schema import Matrix
 from factory.matrix.words import Architecture, Variant
-
-FOLDER = Path(__file__).parent.parent.parent / "smoke"
 
 
 class _Table(BaseModel):
@@ -172,13 +171,13 @@ def _folder(matrix: Matrix, image: Image) -> str:
 
 
 @cache
-def recipe(family: str, root: Path = FOLDER) -> Recipe:
+def recipe(folder: Path) -> Recipe:
     """The recipe of a family's folder.
 
     Raises:
         UsageError: there is none, or it cannot be.
     """
-    file = root / family / "smoke.toml"
+    file = folder / "smoke.toml"
     try:
         found = Recipe.model_validate(tomli.loads(file.read_text("utf-8")))
     except FileNotFoundError:
@@ -203,15 +202,17 @@ def _folders(found: Recipe) -> Iterator[str]:
     yield from (command.folder for command in found.commands if not command.skip)
 
 
-def companions(matrix: Matrix, image: Image) -> tuple[Image, ...]:
+def peers(matrix: Matrix, image: Image, root: Path) -> tuple[Image, ...]:
     """The other images that an image's test needs: what it compiles must run, what it runs must be compiled.
+
+    `root` is the folder of the families' folders.
 
     A build image's products run in its run image; a run image's compiled functions come from its build image, or from
     that of x86_64 when they are portable.
     """
     if image.runtime is None or image.family is None:
         return ()
-    found = recipe(_folder(matrix, image))
+    found = recipe(root / _folder(matrix, image))
     if image.variant is Variant.BUILD:
         return (_sibling(image, Variant.RUN),)
     functions = [found.main_for(matrix, image)[1], *found.functions_for(matrix, image).values()]
@@ -229,28 +230,21 @@ def _sibling(image: Image, variant: Variant) -> Image:
 
 
 @cache
-def fingerprint(family: str | None, root: Path = FOLDER) -> str:
+def fingerprint(folder: Path | None) -> str:
     """sha256 over a family's folder and the checks' own code: when it changes, tested images are tested again.
 
     A base's own images have no family: there it is the code alone.
     """
-    key = hashlib.sha256()
-    folders = [(Path(__file__).parent, "*.py")] + ([(root / family, "**/*")] if family else [])
-    for top, pattern in folders:
-        hash_folder(key, top, pattern)
-    return key.hexdigest()
+    code = read_folder(Path(__file__).parent, lambda file: file.suffix == ".py").key()
+    return read_folder(folder).key(code) if folder else code
 
 
-def hash_folder(key: Any, top: Path, pattern: str = "**/*") -> None:
-    """Adds the names and contents of a folder's files to a hash."""
-    for file in sorted(path for path in top.glob(pattern) if path.is_file() and "__pycache__" not in path.parts):
-        key.update(f"{file.relative_to(top)}\n".encode())
-        key.update(file.read_bytes())
+def tests_key(matrix: Matrix, image: Image, not_executed: str | None, root: Path) -> str:
+    """The fingerprint of what an image is tested with, which is less where it is not executed.
 
-
-def tests_key(matrix: Matrix, image: Image, not_executed: str | None) -> str:
-    """The fingerprint of what an image is tested with, which is less where it is not executed."""
-    parts = [fingerprint(matrix.families[image.family].smoke if image.family else None)]
+    `root` is the folder of the families' folders.
+    """
+    parts = [fingerprint(root / _folder(matrix, image) if image.family else None)]
     if image.variant is Variant.BUILD:
         parts += programs(matrix, image)
     if not_executed is not None:

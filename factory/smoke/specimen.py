@@ -1,4 +1,4 @@
-"""What the checks are about: an image, and how a check tells what it saw."""
+"""The image that checks are about, and how a check tells what it saw."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from factory.build.records import Record
 from factory.matrix.images import Image
 from factory.matrix.schema import Matrix
 from factory.matrix.words import Variant
-from factory.smoke.container import Mounts, Outcome, Runner
-from factory.smoke.recipe import FOLDER, Recipe
+from factory.process import Completed
+from factory.smoke.container import Mounts, Runner
+from factory.smoke.recipe import Recipe
 
 
 class CheckFailedError(Exception):
@@ -27,10 +28,11 @@ class CheckSkippedError(Exception):
 
 
 @dataclass(frozen=True)
-class Subject:
+class Specimen:
     """The image under test. `digests` are those of the images that it is tested with, and its own.
 
-    `not_executed` says why it cannot be invoked here, where it cannot; `network` and `pip_conf` are what builds get.
+    `folder` holds its family's handlers, `tests_key` is the fingerprint of its checks. `not_executed` says why it
+    cannot be invoked here, where it cannot; `network` and `pip_conf` are what builds get.
     """
 
     matrix: Matrix
@@ -39,6 +41,8 @@ class Subject:
     found: EngineImage
     client: docker.DockerClient
     scratch: Path
+    folder: Path
+    tests_key: str
     recipe: Recipe | None = None
     digests: Mapping[Image, str] = field(default_factory=dict)
     not_executed: str | None = None
@@ -48,12 +52,6 @@ class Subject:
     def runner(self, task: Path | None = None, layer: Path | None = None) -> Runner:
         """Containers of the image with folders mounted read-only."""
         return Runner(self.client, self.record.digest, self.image.architecture.platform, Mounts(task, layer))
-
-    @property
-    def folder(self) -> Path:
-        """The family's folder of handlers."""
-        assert self.image.family is not None
-        return FOLDER / self.matrix.families[self.image.family].smoke
 
     @property
     def peer(self) -> str:
@@ -73,7 +71,7 @@ class Check(Protocol):
 
     __name__: str
 
-    def __call__(self, subject: Subject) -> None:
+    def __call__(self, specimen: Specimen) -> None:
         """Does the check.
 
         Raises:
@@ -82,7 +80,7 @@ class Check(Protocol):
         """
 
 
-def expect(what: str, holds: bool, outcome: Outcome) -> None:
+def expect(what: str, holds: bool, outcome: Completed) -> None:
     """Fails with what a container said unless something holds."""
     if not holds:
         raise CheckFailedError(

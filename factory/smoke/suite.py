@@ -10,8 +10,7 @@ from factory.build.records import CheckResult, TestResult
 from factory.errors import FactoryError
 from factory.matrix.images import Image
 from factory.smoke.checks import WITHOUT_INVOCATION, checks_for
-from factory.smoke.recipe import tests_key
-from factory.smoke.specimen import Check, CheckFailedError, CheckSkippedError, Subject
+from factory.smoke.specimen import Check, CheckFailedError, CheckSkippedError, Specimen
 
 
 class SmokeFailedError(FactoryError):
@@ -26,36 +25,36 @@ class SmokeFailedError(FactoryError):
         super().__init__("\n".join([f"{image.name}: the smoke test failed", *(lines or ["    no check ran"])]))
 
 
-def run_checks(subject: Subject, step: Callable[[str], None]) -> TestResult:
+def run_checks(specimen: Specimen, step: Callable[[str], None]) -> TestResult:
     """Runs every check of an image, the later ones too when one fails.
 
     Where the image cannot be executed, the checks that need that are skipped; some are declared as such.
     """
     results, skipped = [], []
     started = time.monotonic()
-    for check in checks_for(subject.matrix, subject.image, subject.recipe):
-        if subject.not_executed and check not in WITHOUT_INVOCATION:
+    for check in checks_for(specimen.matrix, specimen.image, specimen.recipe):
+        if specimen.not_executed and check not in WITHOUT_INVOCATION:
             skipped.append(check.__name__)
             continue
         step(check.__name__.replace("_", " "))
         try:
-            results.append(_run(check, subject))
+            results.append(_run(check, specimen))
         except CheckSkippedError as reason:
             skipped.append(f"{check.__name__}: {reason}")
     return TestResult(
-        key=tests_key(subject.matrix, subject.image, subject.not_executed),
+        key=specimen.tests_key,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         checks=tuple(results),
-        not_executed=subject.not_executed,
+        not_executed=specimen.not_executed,
         skipped=tuple(skipped),
         seconds=round(time.monotonic() - started, 3),
     )
 
 
-def _run(check: Check, subject: Subject) -> CheckResult:
+def _run(check: Check, specimen: Specimen) -> CheckResult:
     started = time.monotonic()
     try:
-        check(subject)
+        check(specimen)
     except CheckSkippedError:
         raise
     except CheckFailedError as error:

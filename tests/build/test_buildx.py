@@ -4,74 +4,77 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from factory.build import builders
-from factory.build import buildx as build
-from factory.build.builders import BuilderInfo
-from factory.build.buildx import Builder, UnverifiableError
-from factory.build.contexts import Contexts
+from factory.build.builders import Builder
+from factory.build.buildx import BuildFailedError, Buildx, UnverifiableError
 from factory.build.engine import Engine
-from factory.build.layouts import Layouts
-from factory.errors import UsageError
+from factory.errors import MachineError, UsageError
 from factory.matrix.lock import Lock
 from factory.process import Processes
-from factory.render.dockerfile import Renderer
-from tests.support import full_lock, image, inputs_of, toolchains
+from tests.build.fake_engine import FakeEngine
+from tests.support import contexts, full_lock, image, inputs_of, renderer_of, toolchains
 
 TOOLS = "https://archive.example/package/tools?id=5"
+MIRRORS = {"archive.example": "127.0.0.1:1"}
 
 
-def _builder(folder: Path, lock: Lock, pip_conf: Path | None = None) -> Builder:
+class Failing(Processes):
+    """Notes what is started; all of it fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+
+    @contextmanager
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
+        self.words += [*command, *(f"{name}={value}" for name, value in (environment or {}).items())]
+        with super().start(["false"]) as process:
+            yield process
+
+
+def _engines_own(_: str | None) -> Builder:
+    return Builder("docker", frozenset())
+
+
+def _buildx(folder: Path, lock: Lock, pip_conf: Path | None = None, processes: Processes | None = None) -> Buildx:
+    """Builds of the toolchains' matrix with the engine's own builder; there is no image in the engine."""
     matrix = toolchains()
-    contexts = Contexts(Renderer(matrix), inputs_of(matrix, lock), {"archive.example": "127.0.0.1:1"}, "host", pip_conf)
-    return Builder(Engine.__new__(Engine), Processes(), contexts, folder)
-
-
-@pytest.fixture(autouse=True)
-def engines_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The builder is the engine's own, unless a test says otherwise."""
-    monkeypatch.setattr(builders, "inspect", lambda _: BuilderInfo("docker", frozenset()))
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What buildx is called with; it fails."""
-    words: list[str] = []
-
-    def start(_: Processes, command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
-        words.extend([*command, *(f"{name}={value}" for name, value in environment.items())])
-        return subprocess.Popen(["false"], stdout=subprocess.PIPE, text=True)
-
-    monkeypatch.setattr(Processes, "start", start)
-    return words
+    leading = contexts(matrix, inputs_of(matrix, lock), MIRRORS, "host", pip_conf)
+    engine = cast(Engine, FakeEngine({}))
+    return Buildx(engine, processes or Failing(), renderer_of(matrix), leading, folder, look_at=_engines_own)
 
 
 def test_an_image_with_an_archive_that_nobody_knows_the_checksum_of_is_not_built(tmp_path: Path) -> None:
     lock = Lock(images=full_lock(toolchains()).images)
     with pytest.raises(UnverifiableError) as caught:
-        _builder(tmp_path, lock).build(image("build-java21-x86_64", toolchains()), lambda _: None)
+        _buildx(tmp_path, lock).build(image("build-java21-x86_64", toolchains()), lambda _: None)
     assert str(caught.value) == (
         f"build-java21-x86_64: cannot be built, as nobody knows the checksum of {TOOLS}; declare its sha256 in the "
         "matrix, or run `factory lock` where it can be downloaded"
     )
 
 
-def test_a_builder_with_its_own_storage_gets_the_parent_as_a_layout(
-    tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(builders, "inspect", lambda _: BuilderInfo("remote", frozenset()))
+def test_a_builder_with_its_own_storage_gets_the_parent_as_a_layout(tmp_path: Path) -> None:
     digest = f"sha256:{64 * 'e'}"
-    monkeypatch.setattr(Layouts, "context", lambda self, name: f"oci-layout://{self.folder / name[-4:]}@{digest}")
-    matrix = toolchains()
-    builder = _builder(tmp_path, full_lock(matrix))
+    matrix, processes = toolchains(), Failing()
+    plain = _buildx(tmp_path, full_lock(matrix), processes=processes)
     this = image("build-python3.8-x86_64", matrix)
     assert this.parent
-    with pytest.raises(build.BuildFailedError):
-        builder.build(this, lambda _: None)
-    folder = tmp_path / "layouts" / builder.contexts.local_name(this.parent)[-4:]
+    engine = cast(Engine, FakeEngine({plain.contexts.local_name(this.parent): digest}))
+    remote = replace(plain, engine=engine, look_at=lambda _: Builder("remote", frozenset()))
+    with pytest.raises(BuildFailedError):
+        remote.build(this, lambda _: None)
+    asked, folder = processes.words, tmp_path / "layouts" / (64 * "e")
+    assert (folder / "index.json").is_file()
     assert f"--build-context=registry.example/factory/lambda:build-al2=oci-layout://{folder}@{digest}" in asked
     assert not any("docker-image://factory.invalid" in word for word in asked)
     assert "--allow=network.host" in asked
@@ -81,12 +84,25 @@ def test_a_builder_with_its_own_storage_gets_the_parent_as_a_layout(
     assert {"identifier": f"oci-layout://*@{digest}", "matchType": "WILDCARD"} in allowed
 
 
-def test_mirrors_checksums_network_and_secret_reach_buildx(tmp_path: Path, asked: list[str]) -> None:
+def test_the_engines_own_builder_finds_the_parent_there(tmp_path: Path) -> None:
+    matrix, processes = toolchains(), Failing()
+    buildx = _buildx(tmp_path, full_lock(matrix), processes=processes)
+    this = image("build-python3.8-x86_64", matrix)
+    assert this.parent
+    with pytest.raises(BuildFailedError):
+        buildx.build(this, lambda _: None)
+    parent = buildx.contexts.local_name(this.parent)
+    assert f"--build-context=registry.example/factory/lambda:build-al2=docker-image://{parent}" in processes.words
+    assert not (tmp_path / "layouts").exists()
+
+
+def test_mirrors_checksums_network_and_secret_reach_buildx(tmp_path: Path) -> None:
     lock = full_lock(toolchains())
     known = Lock(images=lock.images, archives={**lock.archives, TOOLS: "5" * 64})
-    pip_conf = tmp_path / "pip.conf"
-    with pytest.raises(build.BuildFailedError):
-        _builder(tmp_path, known, pip_conf).build(image("build-java21-x86_64", toolchains()), lambda _: None)
+    pip_conf, processes = tmp_path / "pip.conf", Failing()
+    with pytest.raises(BuildFailedError):
+        _buildx(tmp_path, known, pip_conf, processes).build(image("build-java21-x86_64", toolchains()), lambda _: None)
+    asked = processes.words
     assert "--network=host" in asked
     assert f"--secret=id=pip,src={pip_conf}" in asked
     assert f"--build-arg=TOOLS_SHA256={'5' * 64}" in asked
@@ -100,24 +116,24 @@ def test_mirrors_checksums_network_and_secret_reach_buildx(tmp_path: Path, asked
 
 def test_a_build_may_fetch_what_the_plan_names_and_nothing_else() -> None:
     matrix = toolchains()
-    contexts = Contexts(Renderer(matrix), inputs_of(matrix), {"archive.example": "127.0.0.1:1"})
+    leading = contexts(matrix, mirrors=MIRRORS)
     this = image("build-python3.8-x86_64", matrix)
-    deny, *rules = json.loads(contexts.policy(this, contexts.of(this)))["rules"]
+    deny, *rules = json.loads(leading.policy(this, leading.of(this)))["rules"]
     assert deny == {"action": "DENY", "selector": {"identifier": "*"}}
     assert {rule["action"] for rule in rules} == {"ALLOW"}
     allowed = {rule["selector"]["identifier"]: rule["selector"] for rule in rules}
-    upstream = contexts.of(this)["upstream.example/lambda/python:3.8"]
+    upstream = leading.of(this)["upstream.example/lambda/python:3.8"]
     assert "@sha256:" in upstream
     assert allowed[upstream]["matchType"] == "EXACT"
-    parent = contexts.of(this)["registry.example/factory/lambda:build-al2"]
+    parent = leading.of(this)["registry.example/factory/lambda:build-al2"]
     assert allowed.keys() == {"local://*", upstream, parent, f"{parent}@sha256:*"}
 
 
 def test_an_archive_may_be_fetched_only_where_its_checksum_is_verified() -> None:
     matrix = toolchains()
-    contexts = Contexts(Renderer(matrix), inputs_of(matrix), {"archive.example": "127.0.0.1:1"})
+    leading = contexts(matrix, mirrors=MIRRORS)
     this = image("build-archived1.x-x86_64", matrix)
-    rules = json.loads(contexts.policy(this, contexts.of(this)))["rules"]
+    rules = json.loads(leading.policy(this, leading.of(this)))["rules"]
     [gradle] = [rule["selector"] for rule in rules if rule["selector"]["identifier"].endswith("gradle-8.14.zip")]
     assert gradle == {
         "identifier": "http://127.0.0.1:1/gradle-8.14.zip",
@@ -128,4 +144,14 @@ def test_an_archive_may_be_fetched_only_where_its_checksum_is_verified() -> None
 
 def test_pips_settings_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"pip\.conf: there is no such file; --pip-conf names"):
-        _builder(tmp_path, Lock(), tmp_path / "pip.conf").check()
+        _buildx(tmp_path, Lock(), tmp_path / "pip.conf").check()
+
+
+def test_a_builder_that_was_named_must_be_there(tmp_path: Path) -> None:
+    def nothing(name: str | None) -> Builder:
+        raise MachineError(f"there is no builder {name!r}")
+
+    buildx = replace(_buildx(tmp_path, Lock()), look_at=nothing)
+    buildx.check()
+    with pytest.raises(MachineError, match="there is no builder 'mine'"):
+        replace(buildx, builder="mine").check()

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from factory.build.contexts import Contexts, labels
-from factory.matrix.lock import Lock, StandIn
+from factory.build.contexts import labels
+from factory.matrix.lock import Lock, Replaced
 from factory.plan.keys import LABEL, local_name
-from factory.render.dockerfile import Renderer
-from tests.support import full_lock, image, inputs_of, small, toolchains
+from tests.support import contexts, full_lock, image, inputs_of, renderer_of, small, toolchains
 
 
 def test_a_parent_is_the_finished_image_of_these_very_inputs() -> None:
     of = inputs_of()
-    found = Contexts(Renderer(small()), of, {}).of(image("provided.al2-arm64"))
+    found = contexts(of=of).of(image("provided.al2-arm64"))
     parent = local_name("al2-arm64", of(image("al2-arm64")).key)
     assert found == {"registry.example/factory/lambda:al2": f"docker-image://{parent}"}
 
 
 def test_a_parent_may_be_a_layout_instead() -> None:
     layout = f"oci-layout:///layouts/1@sha256:{64 * '1'}"
-    contexts = Contexts(Renderer(small()), inputs_of(), {})
-    assert contexts.of(image("provided.al2-arm64"), layout) == {"registry.example/factory/lambda:al2": layout}
+    found = contexts().of(image("provided.al2-arm64"), layout)
+    assert found == {"registry.example/factory/lambda:al2": layout}
 
 
 def test_an_upstream_is_its_locked_digest_at_the_mirror() -> None:
     of = inputs_of()
-    found = Contexts(Renderer(small()), of, {"upstream.example": "127.0.0.1:5000"}).of(image("al2-arm64"))
+    found = contexts(small(), of, {"upstream.example": "127.0.0.1:5000"}).of(image("al2-arm64"))
     reference = "upstream.example/lambda/provided:al2"
     locked = of(image("al2-arm64")).upstreams[reference]
     assert found == {reference: f"docker-image://127.0.0.1:5000/lambda/provided@{locked}"}
@@ -34,7 +33,7 @@ def test_an_upstream_is_its_locked_digest_at_the_mirror() -> None:
 
 def test_the_mirror_is_no_input() -> None:
     of = inputs_of(lock=Lock())
-    assert Contexts(Renderer(small()), of, {"upstream.example": "m.example"}).inputs_of(image("al2-arm64")) == of(
+    assert contexts(small(), of, {"upstream.example": "m.example"}).inputs_of(image("al2-arm64")) == of(
         image("al2-arm64")
     )
 
@@ -45,15 +44,15 @@ def test_the_label_of_the_inputs_key_is_on_every_image() -> None:
 
 
 def test_the_emulator_is_the_context_of_base_run_images() -> None:
-    contexts = Contexts(Renderer(small()), inputs_of(), {})
-    assert contexts.folder(image("al2-arm64")) == Path("emulator/arm64")
-    assert contexts.folder(image("build-al2-arm64")) == Path("empty")
-    assert contexts.folder(image("nodejs22.x-arm64")) == Path("empty")
+    leading = contexts()
+    assert leading.folder(image("al2-arm64")) == Path("emulator/arm64")
+    assert leading.folder(image("build-al2-arm64")) == Path("empty")
+    assert leading.folder(image("nodejs22.x-arm64")) == Path("empty")
 
 
 def _arguments(name: str, lock: Lock | None = None, mirrors: dict[str, str] | None = None) -> dict[str, str]:
     matrix = toolchains()
-    found = Contexts(Renderer(matrix), inputs_of(matrix, lock), mirrors or {}).arguments(image(name, matrix))
+    found = contexts(matrix, inputs_of(matrix, lock), mirrors).arguments(image(name, matrix))
     assert found.pop("SOURCE_DATE_EPOCH").isdecimal()
     return found
 
@@ -72,7 +71,7 @@ def test_what_only_the_lock_knows_of_an_archive_is_a_build_argument() -> None:
 
 def test_a_stand_ins_checksum_is_of_the_declared_kind() -> None:
     maven = "https://archive.example/maven.tar.gz"
-    lock = Lock(archives={maven: StandIn(stand_in="a" * 128), "https://archive.example/gradle-8.14.zip": "b" * 64})
+    lock = Lock(archives={maven: Replaced(instead="a" * 128), "https://archive.example/gradle-8.14.zip": "b" * 64})
     assert _arguments("build-java21-x86_64", lock) == {"MAVEN_SHA512": "a" * 128}, "the matrix wins over a mere copy"
 
 
@@ -89,8 +88,8 @@ def test_our_own_bootstrap_is_the_context_of_run_and_build_image() -> None:
     matrix = toolchains()
     java8 = matrix.runtimes["java8"].model_copy(update={"bootstrap": "node"})
     changed = matrix.model_copy(update={"runtimes": {**matrix.runtimes, "java8": java8}})
-    contexts = Contexts(Renderer(changed), inputs_of(changed), {})
+    leading = contexts(changed)
     for name in ("java8-x86_64", "build-java8-x86_64"):
-        assert contexts.folder(image(name, changed)) == Path("bootstraps/node")
-        dockerfile = Renderer(changed).dockerfile(image(name, changed))
+        assert leading.folder(image(name, changed)) == Path("bootstraps/node")
+        dockerfile = renderer_of(changed).dockerfile(image(name, changed))
         assert dockerfile.index("COPY --from=upstream /var/runtime") < dockerfile.index("\nCOPY . /var/runtime/\n")

@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from factory.build.engine import Engine, EngineError, EngineImage
+from factory.build.engine import Engine, EngineError
 from factory.build.layouts import Layouts
 from factory.errors import UsageError
+from tests.build.fake_engine import INDEX, FakeEngine
 
 DIGEST = "sha256:" + 64 * "a"
-INDEX = b'{"manifests": []}'
-
-
-class FakeEngine:
-    """Images by name, and how often one was given away."""
-
-    def __init__(self) -> None:
-        self.images = {"parent": DIGEST}
-        self.saved = 0
-        self.breaks = False
-
-    def inspect(self, name: str) -> EngineImage | None:
-        digest = self.images.get(name) or (name if name in self.images.values() else None)
-        return EngineImage(digest, "amd64", 1, {}) if digest else None
-
-    def save(self, digest: str) -> Iterator[bytes]:
-        self.saved += 1
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w") as tar:
-            for name, content in (("index.json", INDEX), ("blobs/sha256/" + digest[7:], b"x" * 5000)):
-                member = tarfile.TarInfo(name)
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
-        content = archive.getvalue()
-        for start in range(0, len(content), 777):
-            if self.breaks and start > 3000:
-                raise EngineError("it broke off")
-            yield content[start : start + 777]
 
 
 def _layouts(engine: FakeEngine, folder: Path) -> Layouts:
@@ -50,7 +20,7 @@ def _layouts(engine: FakeEngine, folder: Path) -> Layouts:
 
 
 def test_a_layout_is_written_once_and_holds_what_the_engine_gives(tmp_path: Path) -> None:
-    engine = FakeEngine()
+    engine = FakeEngine({"parent": DIGEST})
     context = _layouts(engine, tmp_path).context("parent")
     folder = tmp_path / "layouts" / (64 * "a")
     assert context == f"oci-layout://{folder}@{DIGEST}"
@@ -61,7 +31,7 @@ def test_a_layout_is_written_once_and_holds_what_the_engine_gives(tmp_path: Path
 
 
 def test_what_broke_off_is_no_layout_and_the_next_run_writes_it(tmp_path: Path) -> None:
-    engine = FakeEngine()
+    engine = FakeEngine({"parent": DIGEST})
     engine.breaks = True
     with pytest.raises(EngineError):
         _layouts(engine, tmp_path).context("parent")
@@ -72,7 +42,7 @@ def test_what_broke_off_is_no_layout_and_the_next_run_writes_it(tmp_path: Path) 
 
 
 def test_a_layout_goes_when_the_engine_has_its_image_no_longer(tmp_path: Path) -> None:
-    engine = FakeEngine()
+    engine = FakeEngine({"parent": DIGEST})
     _layouts(engine, tmp_path).context("parent")
     engine.images["parent"] = "sha256:" + 64 * "b"
     _layouts(engine, tmp_path).context("parent")
@@ -81,10 +51,10 @@ def test_a_layout_goes_when_the_engine_has_its_image_no_longer(tmp_path: Path) -
 
 def test_a_parent_that_is_gone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="the engine has no other, which others are built on"):
-        _layouts(FakeEngine(), tmp_path).context("other")
+        _layouts(FakeEngine({"parent": DIGEST}), tmp_path).context("other")
 
 
 @pytest.mark.parametrize("name", ["a:b", "a@b"])
 def test_a_path_that_buildx_would_read_as_another_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"{name}/layouts: buildx ends a layout's path at ':' and '@'"):
-        _layouts(FakeEngine(), tmp_path / name).context("parent")
+        _layouts(FakeEngine({"parent": DIGEST}), tmp_path / name).context("parent")

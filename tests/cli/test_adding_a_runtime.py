@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from factory.app.project import load_matrix as load
 from factory.cli.main import main
-from factory.matrix.loading import load
-from factory.render.dockerfile import Renderer
-from tests.support import REAL, ROOT, real
+from tests.support import REAL, ROOT, real, renderer_of
 
 NEW, LIKE = "python3.16", "python3.15"
 PAGE = (ROOT / "docs" / "adding-a-runtime.md").read_text()
@@ -47,7 +46,7 @@ def test_one_table_is_four_images(matrix: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_only_its_own_dockerfiles_are_new_and_they_lint(matrix: Path, tmp_path: Path) -> None:
-    before, after = Renderer(real()).all(), Renderer(load(matrix)).all()
+    before, after = renderer_of(real()).all(), renderer_of(load(matrix)).all()
     assert after.keys() - before.keys() == {NEW, f"build-{NEW}"}
     assert {stem: after[stem] for stem in before} == before
     assert main(["render", "--output", str(tmp_path / "rendered"), "--quiet"]) == 0
@@ -58,7 +57,7 @@ def test_only_its_own_dockerfiles_are_new_and_they_lint(matrix: Path, tmp_path: 
 
 
 def test_its_dockerfiles_are_its_likes_with_another_version(matrix: Path) -> None:
-    rendered = Renderer(load(matrix)).all()
+    rendered = renderer_of(load(matrix)).all()
     for stem in ("", "build-"):
         like = rendered[stem + LIKE].replace("3.15-preview", "3.15")
         assert rendered[stem + NEW] == like.replace(LIKE, NEW).replace("3.15", "3.16")

@@ -8,24 +8,26 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from factory.app.session import Session
+from factory.app.outside import Outside
+from factory.app.project import load_matrix
 from factory.build.engine import EngineImage
 from factory.build.records import Layer, Records
-from factory.cli.main import main
+from factory.cli.main import main as cli
 from factory.errors import MachineError
 from factory.matrix import lock
 from factory.matrix.images import expand
-from factory.plan.keys import InputsOf, local_name
-from factory.render.dockerfile import Renderer
+from factory.plan.keys import local_name
+from factory.plan.shards import MOST_JOBS
+from factory.smoke.recipe import tests_key as key_of_tests
 from tests.fake_registry import FakeRegistry
-from tests.support import ROOT, SMALL, changed, full_lock, names, passed, record, small
+from tests.support import ROOT, SMALL, changed, full_lock, inputs_of, names, passed, project, record, renderer_of, small
 
 COMMANDS = (
     *("list", "show", "schema", "new", "lock", "render", "diff", "plan"),
@@ -34,10 +36,11 @@ COMMANDS = (
 REPOSITORY = "registry.example/factory/lambda"
 
 
-class EngineStandIn:
-    """An engine that has some finished images and can do nothing."""
+@dataclass(frozen=True)
+class NoMoreThanAsked:
+    """An engine that has some finished images, by local name, and can do nothing."""
 
-    has: Mapping[str, str] = {}
+    has: Mapping[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
         return
@@ -49,9 +52,29 @@ class EngineStandIn:
         return None
 
 
-class NoEngine:
-    def __init__(self) -> None:
-        raise MachineError("no Docker engine answers (refused); start it, or run `scripts/engine up` here")
+@dataclass(frozen=True)
+class Sources:
+    """An emulator whose sources are no part of the tests; asked for them, it may fail."""
+
+    problem: BaseException | None = None
+
+    def key(self) -> str:
+        if self.problem:
+            raise self.problem
+        return "emulator"
+
+
+def _outside(engine: Callable[[], Any] = NoMoreThanAsked, problem: BaseException | None = None) -> Outside:
+    return Outside(engine=engine, emulator=lambda _: cast("Any", Sources(problem)))
+
+
+def main(words: Sequence[str], outside: Outside | None = None) -> int:
+    """The command line on a machine with an empty engine, unless another one is given."""
+    return cli(words, outside or _outside())
+
+
+def _no_engine() -> Any:
+    raise MachineError("no Docker engine answers (refused); start it, or run `scripts/engine up` here")
 
 
 @pytest.fixture
@@ -60,7 +83,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(SMALL, tmp_path / "matrix.toml")
     lock.write(tmp_path / "matrix.lock", full_lock(small()))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("factory.build.engine.Engine", EngineStandIn)
     return tmp_path
 
 
@@ -68,35 +90,30 @@ def _json(capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def _finish_everything(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every image is there with its record, tested and pushed."""
-    of, records = InputsOf(Renderer(small()), full_lock(small()), "emulator"), Records(folder / "build")
+def _finish_everything(folder: Path) -> Outside:
+    """A machine on which every image is there with its record, tested and pushed."""
+    of, records = inputs_of(), Records(folder / "build")
     has = {}
     for image in expand(small()):
-        made = records.save(record(image.name, of(image), passed("key"), {REPOSITORY: [image.name]}))
+        tests = passed(key_of_tests(small(), image, None, project().smoke))
+        made = records.save(record(image.name, of(image), tests, {REPOSITORY: [image.name]}))
         has[local_name(image.name, made.inputs_key)] = made.digest
-    monkeypatch.setattr(EngineStandIn, "has", has)
-    monkeypatch.setattr("factory.app.session.context_key", lambda: "emulator")
-    monkeypatch.setattr("factory.app.session.tests_key", lambda *_: "key")
+    return _outside(lambda: NoMoreThanAsked(has))
 
 
 # help
 
 
 def test_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["--help"])
-    assert caught.value.code == 0
+    assert main(["--help"]) == 0
     out = capsys.readouterr().out
     for command in COMMANDS:
-        assert re.search(rf"^    {command}\s", out, re.M)
+        assert re.search(rf"^  {command}\s", out, re.M)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_the_common_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main([command, "--help"])
-    assert caught.value.code == 0
+    assert main([command, "--help"]) == 0
     out = capsys.readouterr().out
     for option in ("--matrix", "--registry", "--mirror", "--build-dir", "--builder", "--jobs", "--verbose", "--quiet"):
         assert option in out
@@ -104,8 +121,7 @@ def test_every_command_has_help_with_the_common_options(command: str, capsys: py
 
 @pytest.mark.parametrize("command", ["list", "show", "plan", "build", "test", "push", "release"])
 def test_selectors_are_the_same_everywhere(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main([command, "--help"])
+    assert main([command, "--help"]) == 0
     out = capsys.readouterr().out
     for option in ("IMAGE", "--base", "--family", "--variant", "--arch", "--status", "--format"):
         assert option in out
@@ -131,19 +147,18 @@ def test_selectors_are_the_same_everywhere(command: str, capsys: pytest.CaptureF
     ],
 )
 def test_words_that_mean_nothing(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(words)
-    assert caught.value.code == 2
-    assert "usage: factory" in capsys.readouterr().err
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert "factory" in captured.err.splitlines()[0]
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
 
 
 def test_a_number_of_jobs_that_is_none_in_the_environment(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FACTORY_JOBS", "many")
-    with pytest.raises(SystemExit) as caught:
-        main(["list"])
-    assert caught.value.code == 2
+    assert main(["list"]) == 2
     assert "'many' is not a number of images; write 1 or more" in capsys.readouterr().err
 
 
@@ -197,31 +212,18 @@ def test_a_bad_lock_is_bad_usage(folder: Path, capsys: pytest.CaptureFixture[str
 def test_no_engine_is_exit_status_3(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("factory.build.engine.Engine", NoEngine)
-    assert main(["plan"]) == 3
+    assert main(["plan"], _outside(_no_engine)) == 3
     captured = capsys.readouterr()
     assert captured.err == "factory: no Docker engine answers (refused); start it, or run `scripts/engine up` here\n"
 
 
-def test_no_room_on_the_disk_is_exit_status_3(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def full(_: Session) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Session, "write_rendered", full)
-    assert main(["render"]) == 3
+def test_no_room_on_the_disk_is_exit_status_3(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render"], _outside(problem=OSError(28, "No space left on device"))) == 3
     assert "No space left on device" in capsys.readouterr().err
 
 
-def test_ctrl_c_is_exit_status_130(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupted(_: Session) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Session, "write_rendered", interrupted)
-    assert main(["render"]) == 130
+def test_ctrl_c_is_exit_status_130(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render"], _outside(problem=KeyboardInterrupt())) == 130
     assert "interrupted" in capsys.readouterr().err
 
 
@@ -266,9 +268,7 @@ def test_a_status_selects_for_every_command(folder: Path, capsys: pytest.Capture
 
 
 def test_a_status_that_is_none_is_told_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["list", "--status", "deprecated,create-bloked"])
-    assert caught.value.code == 2
+    assert main(["list", "--status", "deprecated,create-bloked"]) == 2
     assert "'create-bloked' selects nothing; did you mean 'create-blocked'" in capsys.readouterr().err
 
 
@@ -286,7 +286,7 @@ def test_options_come_from_the_environment_too(
 def test_show_tells_all_of_an_image(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "nodejs22.x-arm64", "--format", "json"]) == 0
     (shown,) = _json(capsys)
-    assert shown["dockerfile"] == Renderer(small()).all()["nodejs22.x"]
+    assert shown["dockerfile"] == renderer_of(small()).all()["nodejs22.x"]
     assert shown["parent"] == "al2023-arm64"
     assert shown["lifecycle"] == {"released": "2024-11-22", "preview": False}
     reference = "upstream.example/lambda/nodejs:22"
@@ -298,11 +298,9 @@ def test_show_tells_all_of_an_image(folder: Path, capsys: pytest.CaptureFixture[
     assert "never built here" in capsys.readouterr().out
 
 
-def test_show_tells_what_the_record_knows(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _finish_everything(folder, monkeypatch)
-    assert main(["show", "nodejs22.x-arm64", "--format", "json"]) == 0
+def test_show_tells_what_the_record_knows(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = _finish_everything(folder)
+    assert main(["show", "nodejs22.x-arm64", "--format", "json"], done) == 0
     (shown,) = _json(capsys)
     assert shown["record"]["tests"] == {"runs": "passed"}
     assert shown["record"]["size_text"] == "12.3 MB"
@@ -312,15 +310,15 @@ def test_show_tells_what_the_record_knows(
         made = records.latest(name)
         assert made is not None
         records.save(replace(made, layers=(Layer("RUN something", size),)))
-    assert main(["show", "nodejs22.x-arm64", "--format", "json"]) == 0
+    assert main(["show", "nodejs22.x-arm64", "--format", "json"], done) == 0
     (shown,) = _json(capsys)
     assert shown["sizes"]["layers"] == [{"step": "RUN something", "size": 300}]
-    assert main(["show", "nodejs22.x-arm64"]) == 0
+    assert main(["show", "nodejs22.x-arm64"], done) == 0
     out = capsys.readouterr().out
     assert "300        RUN something\n4,000,300  beyond upstream" in out
-    assert main(["show", "build-nodejs22.x-arm64"]) == 0
+    assert main(["show", "build-nodejs22.x-arm64"], done) == 0
     assert "unknown  extra headers" in capsys.readouterr().out
-    assert main(["show"]) == 0
+    assert main(["show"], done) == 0
 
 
 def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -345,7 +343,7 @@ def test_render_writes_what_plain_docker_needs(folder: Path, capsys: pytest.Capt
     assert main(["render", "-o", "out"]) == 0
     out = folder / "out"
     rendered = {file.parent.name: file.read_text() for file in out.glob("dockerfiles/*/Dockerfile")}
-    assert rendered == Renderer(small()).all()
+    assert rendered == renderer_of(small()).all()
     bake = json.loads((out / "docker-bake.json").read_text())
     assert len(bake["target"]) == len(expand(small()))
     for target in bake["target"].values():
@@ -376,25 +374,21 @@ def test_the_keys_of_plan_are_a_contract(folder: Path, capsys: pytest.CaptureFix
     ]
 
 
-def test_a_plan_of_what_is_done(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _finish_everything(folder, monkeypatch)
-    assert main(["plan", "--format", "json"]) == 0
+def test_a_plan_of_what_is_done(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = _finish_everything(folder)
+    assert main(["plan", "--format", "json"], done) == 0
     items = _json(capsys)
     assert {(item["action"], item["reason"]) for item in items} == {("skip", "nothing changed")}
     assert all(item["digest"].startswith("sha256:") for item in items)
-    assert main(["plan", "--format", "github"]) == 0
+    assert main(["plan", "--format", "github"], done) == 0
     assert _json(capsys) == {"include": []}
-    assert main(["plan", "--registry", "other.example/a/b", "al1"]) == 0
+    assert main(["plan", "--registry", "other.example/a/b", "al1"], done) == 0
     assert "tested, but not in other.example/a/b" in capsys.readouterr().out
 
 
-def test_ancestors_with_nothing_to_do_are_not_mentioned(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _finish_everything(folder, monkeypatch)
-    assert main(["plan", "nodejs22.x-arm64", "--format", "json"]) == 0
+def test_ancestors_with_nothing_to_do_are_not_mentioned(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = _finish_everything(folder)
+    assert main(["plan", "nodejs22.x-arm64", "--format", "json"], done) == 0
     assert [item["name"] for item in _json(capsys)] == ["nodejs22.x-arm64"]
 
 
@@ -417,16 +411,17 @@ def test_shards_are_the_whole_and_nothing_twice(folder: Path, capsys: pytest.Cap
     assert set.union(*found) == {image.name for image in expand(small())}
 
 
-def test_no_matrix_has_more_jobs_than_github_takes(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("factory.cli.commands.MOST_JOBS", 3)
-    assert main(["plan", "--format", "github", "--shard", "100"]) == 0
+def test_no_matrix_has_more_jobs_than_github_takes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = '[runtimes."more{}.al2"]\nbase = "al2"\nfamily = "provided"\nversion = "al2"\n'
+    with (folder / "matrix.toml").open("a") as matrix:
+        matrix.write("\n" + "\n".join(table.format(number) for number in range(MOST_JOBS // 4)))
+    images = {image.name for image in expand(load_matrix(folder / "matrix.toml"))}
+    assert main(["plan", "--format", "github", "--shard", str(MOST_JOBS + 50)]) == 0
     jobs = _json(capsys)["include"]
-    assert len(jobs) == 3
-    assert {name for job in jobs for name in job["images"].split()} == {image.name for image in expand(small())}
+    assert 100 < len(jobs) <= MOST_JOBS < len(images)
+    assert {name for job in jobs for name in job["images"].split()} == images
     assert main(["plan", "--format", "github"]) == 2
-    assert "jobs, and GitHub takes 3; share them out" in capsys.readouterr().err
+    assert f"{len(images)} jobs, and GitHub takes {MOST_JOBS}; share them out" in capsys.readouterr().err
 
 
 def test_locked_blocks_and_damage_is_warned_of_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -542,15 +537,8 @@ def test_several_mirrors_in_the_environment(
     assert target["secret"] == [f"id=pip,src={folder}/pip.conf"]
 
 
-def test_a_lab_need_not_have_all_and_has_files_of_its_own(
-    folder: Path, capsys: pytest.CaptureFixture[str], registry: FakeRegistry
-) -> None:
-    registry.index("lambda/nodejs", "22", "linux/amd64", "linux/arm64")
-    (folder / "matrix.lock").unlink()
-    mirrors = [f"--mirror=upstream.example={registry.host}", f"--mirror=archive.example={registry.host}"]
-    assert main(["lock", *mirrors]) == 2
-    assert "upstream has no such tag" in capsys.readouterr().err
-    assert main(["lock", "--stand-ins", *mirrors]) == 0
-    told = capsys.readouterr().out
-    assert told.endswith("matrix.lock: 6 images, 5 of them unresolved, 3 archives, 3 of them unresolved\n")
-    assert f'{{ unresolved = "{registry.host} does not stand in for it" }}' in (folder / "matrix.lock").read_text()
+def test_a_shell_gets_completions() -> None:
+    environment = {**os.environ, "_FACTORY_COMPLETE": "bash_complete", "COMP_WORDS": "factory rel", "COMP_CWORD": "1"}
+    command = [sys.executable, "-m", "factory"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "plain,release")

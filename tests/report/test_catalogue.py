@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
-from factory.app.session import Session
+from factory.app.outside import Outside
 from factory.build.records import Records, document
 from factory.cli.main import main
 from factory.matrix import lock
 from factory.matrix.images import expand
 from factory.plan.keys import LABEL
-from factory.registry.client import OCI_MANIFEST, Manifest, Registry, digest_of
-from factory.registry.referrers import Referrers
+from factory.registry.attached import PREDICATE_ANNOTATION, SIGNATURE_PREDICATE, signature_tag
+from factory.registry.client import Registry
+from factory.registry.manifests import OCI_MANIFEST, Manifest, digest_of
+from factory.registry.referrers import Document, Referrers
 from factory.report.catalogue import Entry, chart, ending
 from tests.fake_registry import FakeRegistry
 from tests.support import SMALL, failed, full_lock, image, inputs_of, passed, record, small, small_with
@@ -32,7 +34,6 @@ def world(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("FACTORY_REGISTRY", str(registry.repository(NAME)))
     Path("matrix.toml").write_text(SMALL.read_text())
     lock.write(Path("matrix.lock"), full_lock(small()))
-    monkeypatch.setattr(Session, "today", property(lambda _: date(2026, 11, 23)))
     config = json.dumps({"config": {"Labels": {LABEL: inputs_of()(image(RUN)).key}}}).encode()
     registry.blobs[digest_of(config)] = config
     layers = [{"digest": "sha256:0", "size": 1_500_000}]
@@ -40,14 +41,14 @@ def world(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     manifest = Manifest(OCI_MANIFEST, json.dumps(content).encode())
     for tag in (RUN, f"20261120-{RUN}"):
         registry.keep(NAME, tag, manifest)
-    registry.keep(NAME, f"{manifest.digest.replace(':', '-')}.sig", manifest)
+    registry.keep(NAME, signature_tag(manifest.digest), manifest)
     known = record(RUN, inputs_of()(image(RUN)), passed(), with_digest=manifest.digest)
     Referrers(Registry(retries=0), registry.repository(NAME), tmp_path / "locks").attach(manifest, document(known))
     return registry
 
 
 def page(*words: str) -> str:
-    assert main(["catalogue", *words]) == 0
+    assert main(["catalogue", *words], Outside(now=lambda: datetime(2026, 11, 23, 12, tzinfo=UTC))) == 0
     return Path("build/site/index.html").read_text()
 
 
@@ -74,6 +75,17 @@ def test_what_is_published_is_told(world: FakeRegistry) -> None:
     assert "signed by digest" in told
     assert "1 checks passed" in told
     assert "1.5 MB" in told
+
+
+@pytest.mark.parametrize(("predicate", "signed"), [(SIGNATURE_PREDICATE, True), ("https://spdx.dev/Document", False)])
+def test_a_signature_of_cosign_3_is_one_and_a_statement_is_not(
+    world: FakeRegistry, tmp_path: Path, predicate: str, signed: bool
+) -> None:
+    manifest = world.manifests[NAME, RUN]
+    del world.manifests[NAME, signature_tag(manifest.digest)]
+    bundle = Document("application/vnd.dev.sigstore.bundle.v0.3+json", b"{}", {PREDICATE_ANNOTATION: predicate})
+    Referrers(Registry(retries=0), world.repository(NAME), tmp_path / "locks").attach(manifest, bundle)
+    assert ("signed by digest" in article(RUN, page())) is signed
 
 
 def test_what_is_not_published_is_told_as_such(world: FakeRegistry) -> None:

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from factory.report.live import Live
-from factory.report.progress import Plain, Quiet, State, choose
+from factory.report.progress import Plain, Quiet, choose
+from factory.report.states import State
 
 
 class Terminal(io.StringIO):

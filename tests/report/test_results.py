@@ -11,9 +11,8 @@ from factory.build.records import CheckResult, Record
 from factory.build.records import TestResult as SmokeResult
 from factory.errors import FactoryError
 from factory.matrix.images import Image
-from factory.report.results import failures_text, run_table, run_text, write_junit
-from factory.run.pipeline import Outcome, Step, Task
-from factory.run.release import Report
+from factory.plan.tasks import Outcome, Step, Task
+from factory.report.results import Result, failures_text, run_table, run_text, write_junit
 from tests.support import failed, image, inputs_of, not_executed, passed, record
 
 PYTHON, NODE, BASE = image("python3.11-x86_64"), image("nodejs22.x-arm64"), image("al2023-arm64")
@@ -23,12 +22,12 @@ def _record(of: Image, tests: SmokeResult | None) -> Record:
     return record(of.name, inputs_of()(of), tests)
 
 
-def _report(records: dict[Image, Record], outcome: Outcome | None = None, changed: set[Task] | None = None) -> Report:
-    return Report(outcome or Outcome(), records, changed or set())
+def _result(records: dict[Image, Record], outcome: Outcome | None = None, changed: set[Task] | None = None) -> Result:
+    return Result(outcome or Outcome(), records, changed or set())
 
 
 def _junit(folder: Path, records: dict[Image, Record], outcome: Outcome | None = None) -> ElementTree.Element:
-    write_junit(folder / "reports" / "junit.xml", records, _report(records, outcome))
+    write_junit(folder / "reports" / "junit.xml", records, _result(records, outcome))
     return ElementTree.parse(folder / "reports" / "junit.xml").getroot()
 
 
@@ -92,7 +91,7 @@ def test_the_table_says_how_each_image_ended() -> None:
         blocked={Task(NODE, Step.PUSH): NODE, Task(BASE, Step.PUSH): NODE},
     )
     changed = {Task(PYTHON, Step.BUILD), Task(PYTHON, Step.TEST), Task(PYTHON, Step.PUSH)}
-    lines = run_table([PYTHON, NODE, BASE], _report(records, outcome, changed)).splitlines()
+    lines = run_table([PYTHON, NODE, BASE], _result(records, outcome, changed)).splitlines()
     assert [line.split()[0] for line in lines] == ["IMAGE", PYTHON.name, NODE.name, BASE.name]
     digest = records[PYTHON].digest.removeprefix("sha256:")[:12]
     assert lines[1].split(maxsplit=5) == [PYTHON.name, digest, "12.3", "MB", "1/1", "built, tested, pushed"]
@@ -101,7 +100,7 @@ def test_the_table_says_how_each_image_ended() -> None:
 
 
 def test_an_image_with_which_nothing_was_done_is_unchanged() -> None:
-    assert run_table([PYTHON], _report({PYTHON: _record(PYTHON, passed())})).splitlines()[1].endswith("unchanged")
+    assert run_table([PYTHON], _result({PYTHON: _record(PYTHON, passed())})).splitlines()[1].endswith("unchanged")
 
 
 def test_failures_are_told_with_what_they_kept_from_being_done() -> None:
@@ -113,11 +112,11 @@ def test_failures_are_told_with_what_they_kept_from_being_done() -> None:
             Task(NODE, Step.TEST): BASE,
         },
     )
-    assert failures_text(_report({}, outcome)).splitlines() == [
+    assert failures_text(_result({}, outcome)).splitlines() == [
         "al2023-arm64: the build failed",
         "al2023-arm64 failed, so these were not finished: nodejs22.x-arm64",
     ]
-    assert failures_text(_report({})) == ""
+    assert failures_text(_result({})) == ""
 
 
 def test_what_was_not_executed_is_skipped_with_the_reason(tmp_path: Path) -> None:
@@ -139,8 +138,8 @@ def test_what_was_not_executed_is_skipped_with_the_reason(tmp_path: Path) -> Non
 def test_what_was_not_executed_is_told_at_the_end_and_never_as_tested() -> None:
     records = {PYTHON: _record(PYTHON, not_executed()), NODE: _record(NODE, passed())}
     changed = {Task(image, step) for image in records for step in Step}
-    lines = run_text([PYTHON, NODE], _report(records, changed=changed)).splitlines()
+    lines = run_text([PYTHON, NODE], _result(records, changed=changed)).splitlines()
     assert lines[1].endswith("built, not executed, pushed")
     assert lines[2].endswith("built, tested, pushed")
     assert lines[3:] == ["", f"not executed here: {PYTHON.name}: no interpreter"]
-    assert run_text([NODE], _report({NODE: records[NODE]})).count("\n") == 1
+    assert run_text([NODE], _result({NODE: records[NODE]})).count("\n") == 1

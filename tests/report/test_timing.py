@@ -8,16 +8,14 @@ from pathlib import Path
 import pytest
 
 from factory.matrix.images import Image
-from factory.report import timing as timing_module
-from factory.report.timing import Span, Timing
-from factory.run.pipeline import Step, Task, graph
+from factory.plan.targets import Targets
+from factory.plan.tasks import Step, Task, graph
+from factory.report.timing import Span, Timing, busy_seconds
 from tests.support import image
 
 BASE, RUN, BUILD = image("al2-x86_64"), image("python3.11-x86_64"), image("build-python3.11-x86_64")
 BUILD_BASE = image("build-al2-x86_64")
-GRAPH = graph(
-    [RUN, BUILD], [BASE, BUILD_BASE], (Step.BUILD, Step.TEST), lambda chosen: (RUN,) if chosen == BUILD else ()
-)
+GRAPH = graph(Targets.of([RUN, BUILD], {BUILD: (RUN,)}), (Step.BUILD, Step.TEST))
 
 
 def _timing(*spans: tuple[Image, Step, float, float], jobs: int = 4) -> Timing:
@@ -111,16 +109,21 @@ def test_steps_of_no_length_end_the_chain() -> None:
     assert flat.critical_path()
 
 
-def test_processors_are_read_from_linux(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_processors_are_read_from_linux(tmp_path: Path) -> None:
     stat = tmp_path / "stat"
-    monkeypatch.setattr(timing_module, "_STAT", stat)
-    monkeypatch.setattr("os.sysconf", lambda _: 100)
     stat.write_text("cpu  100 20 30 1000 500 6 4 7 0 0\ncpu0 1 2 3\n")
-    timing = Timing()
+    assert busy_seconds(stat, 100) == 1.6
+    timing = Timing(count=lambda: busy_seconds(stat, 100))
     stat.write_text("cpu  300 20 30 9000 900 6 4 7 0 0\ncpu0 1 2 3\n")
     timing.stop()
-    assert timing.busy == 2.0
-    stat.unlink()
-    timing = Timing()
+    assert timing.busy == pytest.approx(2.0)
+
+
+def test_where_nobody_counts_the_processors_nothing_is_told(tmp_path: Path) -> None:
+    stat = tmp_path / "stat"
+    assert busy_seconds(stat, 100) is None
+    stat.write_text("nothing of the kind\n")
+    assert busy_seconds(stat, 100) is None
+    timing = Timing(count=lambda: busy_seconds(stat, 100))
     timing.stop()
     assert timing.busy is None

@@ -8,10 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from factory.errors import FactoryError, Interrupted
-from factory.matrix.images import Image, expand, with_ancestors
-from factory.run.pipeline import Graph, Outcome, Step, Task, graph, run
-from factory.smoke.recipe import companions
-from tests.support import image, small
+from factory.matrix.images import Image, expand
+from factory.plan.targets import Targets
+from factory.plan.tasks import Graph, Outcome, Step, Task, graph
+from factory.run.pipeline import run
+from factory.smoke.recipe import peers
+from tests.support import image, project, small
 
 STEPS = (Step.BUILD, Step.TEST, Step.PUSH)
 ALL = expand(small())
@@ -19,13 +21,7 @@ ALL = expand(small())
 
 def _graph(selected: list[Image], steps: tuple[Step, ...] = STEPS) -> Graph:
     """What a command makes of a selection: ancestors and what it is tested with are built too."""
-    peers = [peer for chosen in selected for peer in _companions(chosen)]
-    ancestors = [other for other in with_ancestors([*selected, *peers]) if other not in selected]
-    return graph(selected, ancestors, steps, _companions)
-
-
-def _companions(chosen: Image) -> tuple[Image, ...]:
-    return companions(small(), chosen)
+    return graph(Targets.of(selected, {one: peers(small(), one, project().smoke) for one in selected}), steps)
 
 
 def _words(tasks: set[Task]) -> set[str]:
@@ -46,32 +42,6 @@ class Diary:
             raise self.error(word)
         with self._lock:
             self.done.append(word)
-
-
-def test_what_each_step_needs() -> None:
-    tasks = _graph(ALL)
-    assert _words(tasks[Task(image("nodejs22.x-arm64"), Step.BUILD)]) == {"build al2023-arm64"}
-    assert _words(tasks[Task(image("nodejs22.x-arm64"), Step.TEST)]) == {"build nodejs22.x-arm64"}
-    assert _words(tasks[Task(image("nodejs22.x-arm64"), Step.PUSH)]) == {"test nodejs22.x-arm64", "test al2023-arm64"}
-    assert _words(tasks[Task(image("build-nodejs22.x-arm64"), Step.TEST)]) == {
-        "build build-nodejs22.x-arm64",
-        "build nodejs22.x-arm64",
-    }
-    assert tasks[Task(image("al2023-arm64"), Step.BUILD)] == set()
-    assert len(tasks) == 3 * len(ALL)
-
-
-def test_ancestors_and_peers_are_built_only() -> None:
-    tasks = _graph([image("build-nodejs22.x-arm64")])
-    assert _words(set(tasks)) == {
-        *(f"{step} build-nodejs22.x-arm64" for step in STEPS),
-        *(f"build {name}" for name in ("build-al2023-arm64", "nodejs22.x-arm64", "al2023-arm64")),
-    }
-
-
-def test_a_single_step_needs_nothing_that_is_not_asked_for() -> None:
-    tasks = graph([image("nodejs22.x-arm64")], [image("al2023-arm64")], (Step.PUSH,), _companions)
-    assert tasks == {Task(image("nodejs22.x-arm64"), Step.PUSH): set()}
 
 
 @pytest.mark.parametrize("jobs", [1, 4, 64])

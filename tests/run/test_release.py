@@ -1,4 +1,4 @@
-"""A whole run with a stand-in for the engine, the builder and the checks: what is recorded, pushed and answered."""
+"""A whole run with an engine, a builder and checks that are handed in: what is recorded, pushed and answered."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ import errno
 import json
 import re
 import shutil
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import pytest
 
-from factory.app.session import Session
-from factory.build.buildx import Builder
+from factory.app.outside import SHIPPED, Outside
+from factory.build.buildx import Buildx, Tell
 from factory.build.contexts import labels
 from factory.build.engine import EngineError, EngineImage
 from factory.build.records import CheckResult, Record, Records
 from factory.build.records import TestResult as SmokeResult
-from factory.cli.main import main
+from factory.cli.main import main as cli
 from factory.errors import FactoryError, Interrupted
 from factory.matrix import lock
 from factory.matrix.images import Image
-from factory.plan.keys import local_name
-from factory.publish.published import split_dated
-from factory.registry.client import OCI_MANIFEST, Manifest, digest_of
-from factory.run import release
-from factory.smoke import suite
-from factory.smoke.specimen import Subject
+from factory.plan.keys import Inputs, local_name
+from factory.publish.tags import Dated
+from factory.registry.client import Registry
+from factory.registry.manifests import OCI_MANIFEST, Manifest, digest_of
+from factory.smoke.specimen import Specimen
+from factory.smoke.suite import run_checks
 from tests.fake_registry import FakeRegistry
 from tests.support import SMALL, full_lock, record, small
 
@@ -39,9 +40,7 @@ RUN, BUILD = "python3.11-x86_64", "build-python3.11-x86_64"
 
 
 class Machine:
-    """Stands for engine and builder: images are manifests, kept by digest and by local name."""
-
-    tests_key = "key"
+    """Engine and builder in one: images are manifests, kept by digest and by local name."""
 
     def __init__(self, registry: FakeRegistry) -> None:
         self.registry = registry
@@ -52,7 +51,21 @@ class Machine:
         self.unfit = False
         self.gone = False
         self.packages = "as they were"
+        self.later = timedelta()
+        self.outside = Outside(
+            engine=lambda: cast("Any", self),
+            emulator=lambda _: cast("Any", Sources()),
+            builds=lambda buildx: Builds(self, buildx),
+            check=lambda specimen, _: self.test(specimen),
+            installed=lambda _: {"bash-5-1.x86_64": ("bash", 1234)},
+            now=lambda: datetime.now(UTC) + self.later,
+            pauses=(),
+        )
         self.client = SimpleNamespace(containers=SimpleNamespace(list=lambda **_: []))
+
+    @property
+    def today(self) -> date:
+        return self.outside.now().date()
 
     def answers(self) -> bool:
         return not self.gone
@@ -68,9 +81,9 @@ class Machine:
         return EngineImage(found.digest, "amd64", 1000, {}) if found else None
 
     def push(self, digest: str, repository: str, tag: str) -> None:
-        dated = split_dated(tag)
+        dated = Dated.parse(tag)
         assert dated, "layers travel under a dated tag"
-        self.work.append(f"push {dated[0]}")
+        self.work.append(f"push {dated.name}")
         if self.unfit:
             raise EngineError("denied")
         self.registry.keep(repository.partition("/")[2], tag, self.images[digest])
@@ -87,46 +100,68 @@ class Machine:
         self.work.clear()
         shutil.rmtree("build")
 
-    def build(self, image: Image, session: Session, fresh: bool) -> Record:
+    def build(self, image: Image, inputs: Inputs, fresh: bool) -> Record:
         self.work.append(f"build {image.name}{' afresh' if fresh else ''}")
         if error := self.broken_builds.get(image.name):
             raise error
-        inputs = session.inputs_of(image)
         config = {"architecture": "amd64", "config": {"Labels": labels(inputs)}, "packages": self.packages}
         content = json.dumps({"name": image.name, **config}).encode()
         self.registry.blobs[digest_of(content)] = content
         manifest = Manifest(OCI_MANIFEST, json.dumps({"config": {"digest": digest_of(content)}}).encode())
         self.images[manifest.digest] = self.images[local_name(image.name, inputs.key)] = manifest
-        made = datetime.now(UTC).isoformat(timespec="milliseconds")
+        made = self.outside.now().isoformat(timespec="milliseconds")
         return record(image.name, inputs, with_digest=manifest.digest, built=made)
 
-    def test(self, subject: Subject) -> SmokeResult:
-        self.work.append(f"test {subject.image.name}")
-        checks = self.checks.get(subject.image.name, (CheckResult("runs", True, 0.1),))
-        return SmokeResult(self.tests_key, "2026-11-23T12:00:00+00:00", checks)
+    def test(self, specimen: Specimen) -> SmokeResult:
+        self.work.append(f"test {specimen.image.name}")
+        checks = self.checks.get(specimen.image.name, (CheckResult("runs", True, 0.1),))
+        return SmokeResult(specimen.tests_key, "2026-11-23T12:00:00+00:00", checks)
+
+
+class Sources:
+    """An emulator whose sources are no part of the tests."""
+
+    def key(self) -> str:
+        return "emulator"
+
+    def compile(self, _: Path) -> list[Path]:
+        return []
+
+
+@dataclass(frozen=True)
+class Builds:
+    """Lets the machine build."""
+
+    machine: Machine
+    buildx: Buildx
+
+    def check(self) -> None:
+        self.buildx.check()
+
+    def build(self, image: Image, _: Tell, fresh: bool = False) -> Record:
+        return self.machine.build(image, self.buildx.contexts.inputs_of(image), fresh)
+
+
+_MACHINES: list[Machine] = []
+"""The one that we are on comes last."""
+
+
+def main(words: Sequence[str]) -> int:
+    """The command line on the machine of the test."""
+    return cli(words, _MACHINES[-1].outside)
 
 
 @pytest.fixture
-def machine(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+def machine(registry: FakeRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     """A folder with the small matrix, in which we are, on a machine without docker."""
     machine = Machine(registry)
     shutil.copy(SMALL, tmp_path / "matrix.toml")
     lock.write(tmp_path / "matrix.lock", full_lock(small()))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FACTORY_REGISTRY", str(registry.repository()))
-    monkeypatch.setattr("factory.build.engine.Engine", lambda: machine)
-    monkeypatch.setattr("factory.publish.push._PAUSES", ())
-    monkeypatch.setattr(Session, "compile_emulator", lambda _: None)
-    monkeypatch.setattr("factory.app.session.context_key", lambda: "emulator")
-    monkeypatch.setattr("factory.app.session.tests_key", lambda *_: "key")
-
-    def session_of(builder: Builder) -> Any:
-        return SimpleNamespace(inputs_of=builder.contexts.inputs_of)
-
-    monkeypatch.setattr(Builder, "build", lambda self, image, _, fresh: machine.build(image, session_of(self), fresh))
-    monkeypatch.setattr(release, "run_checks", lambda subject, _: machine.test(subject))
-    monkeypatch.setattr(release, "installed_packages", lambda _: {"bash-5-1.x86_64": ("bash", 1234)})
-    return machine
+    _MACHINES.append(machine)
+    yield machine
+    _MACHINES.remove(machine)
 
 
 def _release(*words: str) -> int:
@@ -228,12 +263,8 @@ def test_a_refused_push_fails_and_is_made_up_for(machine: Machine) -> None:
     assert {word.split()[0] for word in machine.work} == {"push"}
 
 
-def test_no_registry_is_the_machines_lack(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from factory.registry.client import Registry
-
-    monkeypatch.setattr("factory.registry.client.Registry", lambda: Registry(retries=0))
+def test_no_registry_is_the_machines_lack(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.outside = replace(machine.outside, registry=lambda: Registry(retries=0))
     assert main(["release", *SLICE, "--registry", "127.0.0.1:1/nowhere"]) == 3
     assert "127.0.0.1:1 does not answer" in capsys.readouterr().err
 
@@ -242,9 +273,12 @@ def test_an_interrupt_keeps_what_was_complete(machine: Machine) -> None:
     machine.broken_builds["build-al2-x86_64"] = Interrupted("interrupted")
     assert _release("al2-x86_64", "build-al2-x86_64") == 130
     machine.broken_builds.clear()
-    before = [word for word in machine.work if word == "build al2-x86_64"]
+    complete = {record.name for record in Records(Path("build"))}
+    machine.work.clear()
     assert _release("al2-x86_64", "build-al2-x86_64") == 0
-    assert [word for word in machine.work if word == "build al2-x86_64"] == before or not before
+    assert {word for word in machine.work if word.startswith("build ")} == {
+        f"build {name}" for name in ("al2-x86_64", "build-al2-x86_64") if name not in complete
+    }
 
 
 def test_the_steps_one_by_one(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -258,14 +292,13 @@ def test_the_steps_one_by_one(machine: Machine, capsys: pytest.CaptureFixture[st
     assert machine.work == ["build al2-x86_64", "test al2-x86_64", "push al2-x86_64"]
 
 
-def test_what_the_lab_cannot_execute_is_built_and_told_as_such(
+def test_what_cannot_be_executed_is_built_and_told_as_such(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The real checks: the only one that runs needs no engine."""
-    monkeypatch.setattr(release, "run_checks", suite.run_checks)
-    monkeypatch.setattr("factory.smoke.suite.tests_key", lambda *_: "key")
-    monkeypatch.setenv("FACTORY_MIRROR", "upstream.example=127.0.0.1:5000")
-    Path("coverage.toml").write_text('mirror = "127.0.0.1"\n[runtimes]\n"python3.11" = "no interpreter"\n')
+    machine.outside = replace(machine.outside, check=run_checks)
+    monkeypatch.setenv("FACTORY_SKIP_TESTS", "skipped.toml")
+    Path("skipped.toml").write_text('[runtimes]\n"python3.11" = "no interpreter"\n')
     assert _release(RUN) == 0
     assert RUN in machine.registry.tags()
     captured = capsys.readouterr()
@@ -281,17 +314,23 @@ def test_what_the_lab_cannot_execute_is_built_and_told_as_such(
     assert capsys.readouterr().out.splitlines()[1].endswith("unchanged")
     assert main(["list", RUN, "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["executed"] == "not executed here: no interpreter"
-    assert main(["list", RUN, "--mirror", "upstream.example=registry.example"]) == 0
+    monkeypatch.delenv("FACTORY_SKIP_TESTS")
+    assert main(["list", RUN]) == 0
     assert "not executed" not in capsys.readouterr().out
+
+
+def test_a_file_of_skipped_tests_that_is_not_there(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _release(RUN, "--skip-tests", "nothing.toml") == 2
+    assert "nothing.toml: cannot be read: No such file or directory; --skip-tests names" in capsys.readouterr().err
 
 
 def test_blocked_runtimes_are_told_once_a_run(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     text = Path("matrix.toml").read_text()
     blocked = (("python3.9", "update_blocked = 2020-01-01"), ("python3.11", "create_blocked = 2020-01-01"))
-    for name, date in blocked:
+    for name, blocked_from in blocked:
         head = f'[runtimes."{name}"]\n'
         assert head in text
-        text = text.replace(head, f"{head}lifecycle = {{ {date} }}\n")
+        text = text.replace(head, f"{head}lifecycle = {{ {blocked_from} }}\n")
     Path("matrix.toml").write_text(text)
     machine.broken_builds["python3.9-x86_64"] = FactoryError("its archive is no part of this test")
     _release("python3.9-x86_64", "build-python3.11-x86_64", "nodejs22.x-x86_64")
@@ -356,28 +395,31 @@ def test_a_moved_upstream_rebuilds_its_two_variants_and_takes_the_rest_from_the_
 
 
 def test_a_changed_smoke_test_tests_what_is_published(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    machine: Machine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _release() == 0
     machine.forget()
     before = machine.registry.tags()[RUN]
-    monkeypatch.setattr("factory.app.session.tests_key", lambda *_: "other")
-    monkeypatch.setattr(Machine, "tests_key", "other")
-    assert set(_plan(capsys).values()) == {("test", "the smoke test changed")}
-    assert _release("--stale", *SLICE) == 0
+    for folder in ("templates", "bootstraps", "smoke"):
+        shutil.copytree(SHIPPED / folder, tmp_path / "other" / folder)
+    (tmp_path / "other" / "smoke" / "python" / "more.txt").write_text("another file")
+    machine.outside = replace(machine.outside, shipped=tmp_path / "other")
+    todo = {name: item for name, item in _plan(capsys).items() if item[0] != "skip"}
+    assert todo == dict.fromkeys((RUN, BUILD), ("test", "the smoke test changed"))
+    assert _release("--stale", RUN, BUILD) == 0
     assert {word.split()[0] for word in machine.work} == {"pull", "test"}
     assert machine.registry.tags()[RUN] == before
     assert set(_plan(capsys).values()) == {("skip", "nothing changed")}
 
 
 def test_what_is_too_old_is_built_afresh_and_gets_a_new_date(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _release() == 0
     first = machine.registry.tags()
     machine.forget()
-    later = datetime.now(UTC).date() + timedelta(days=40)
-    monkeypatch.setattr(Session, "today", property(lambda _: later))
+    machine.later = timedelta(days=40)
+    later = machine.today
     assert {action for action, _ in _plan(capsys, "--max-age", "30", *SLICE).values()} == {"build"}
     assert _release("--max-age", "30", *SLICE) == 0
     assert sorted(word for word in machine.work if word.startswith("build")) == sorted(
@@ -432,15 +474,12 @@ def test_what_was_made_from_other_inputs_is_not_promoted(machine: Machine, capsy
     assert RUN not in machine.registry.tags()
 
 
-def test_gc_lists_and_with_yes_deletes(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_gc_lists_and_with_yes_deletes(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     assert _release(RUN) == 0
     old = machine.registry.tags()[RUN]
     _move_upstream()
     assert _release(RUN) == 0
-    later = datetime.now(UTC).date() + timedelta(days=91)
-    monkeypatch.setattr(Session, "today", property(lambda _: later))
+    machine.later = timedelta(days=91)
     capsys.readouterr()
     assert main(["gc"]) == 0
     assert old in capsys.readouterr().out
@@ -453,9 +492,8 @@ def test_gc_lists_and_with_yes_deletes(
 
 @pytest.mark.parametrize("words", [["gc", "--keep-days", "-1"], ["plan", "--max-age", "soon"]])
 def test_days_that_are_none_are_refused(machine: Machine, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(words)
-    assert ended.value.code == 2
+    assert main(words) == 2
+    assert "is not a number of days" in capsys.readouterr().err
 
 
 def test_the_result_as_data(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -533,12 +571,12 @@ def test_a_parent_that_another_job_holds_is_not_built_again(machine: Machine) ->
 
 
 def test_a_parent_that_another_job_made_afresh_and_holds_is_not_made_again(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+    machine: Machine,
 ) -> None:
     assert _release() == 0
     machine.forget()
-    later = datetime.now(UTC).date() + timedelta(days=40)
-    monkeypatch.setattr(Session, "today", property(lambda _: later))
+    machine.later = timedelta(days=40)
+    later = machine.today
     machine.packages = "newer"
     assert _release("--hold", "--max-age", "30", "al2-x86_64", "build-al2-x86_64") == 0
     assert "build al2-x86_64 afresh" in machine.work

@@ -12,11 +12,10 @@ from factory.matrix.extras import programs
 from factory.matrix.images import expand
 from factory.matrix.words import Variant
 from factory.smoke import recipe as recipes
-from factory.smoke import specimen as subjects
 from factory.smoke.functions import function_check
-from factory.smoke.recipe import FOLDER, Recipe, companions, recipe
-from factory.smoke.specimen import CheckSkippedError, Subject
-from tests.support import image, names, real, small, toolchains
+from factory.smoke.recipe import Recipe, peers, recipe
+from factory.smoke.specimen import CheckSkippedError, Specimen
+from tests.support import image, names, project, real, small, toolchains
 
 MAIN = '[functions.function]\nmain = true\nhandler = "index.handler"\n'
 TOOLS = 'tools = ["zip"]\n'
@@ -26,7 +25,7 @@ def _recipe(folder: Path, text: str, *folders: str) -> Recipe:
     for name in ("function", *folders):
         (folder / "node" / name).mkdir(parents=True, exist_ok=True)
     (folder / "node" / "smoke.toml").write_text(TOOLS + MAIN + text)
-    return recipe("node", folder)
+    return recipe(folder / "node")
 
 
 def _function(**keys: str) -> str:
@@ -61,7 +60,7 @@ def test_the_first_main_function_that_applies_is_taken(tmp_path: Path) -> None:
     (tmp_path / "node" / "old").mkdir(parents=True)
     (tmp_path / "node" / "function").mkdir(parents=True)
     (tmp_path / "node" / "smoke.toml").write_text(TOOLS + text + 'before = "8"\n' + MAIN)
-    found = recipe("node", tmp_path)
+    found = recipe(tmp_path / "node")
     assert found.main_for(small(), image("nodejs6.10-x86_64"))[0] == "old"
     assert found.main_for(small(), image("nodejs22.x-arm64"))[0] == "function"
 
@@ -70,7 +69,7 @@ def test_a_runtime_without_a_main_function_is_told(tmp_path: Path) -> None:
     (tmp_path / "node" / "function").mkdir(parents=True)
     (tmp_path / "node" / "smoke.toml").write_text(TOOLS + MAIN + 'from = "20"\n')
     with pytest.raises(UsageError, match=r"no function with `main = true` for nodejs6.10-x86_64"):
-        recipe("node", tmp_path).main_for(small(), image("nodejs6.10-x86_64"))
+        recipe(tmp_path / "node").main_for(small(), image("nodejs6.10-x86_64"))
 
 
 @pytest.mark.parametrize(
@@ -84,26 +83,24 @@ def test_a_runtime_without_a_main_function_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_a_run_image_is_tested_with_the_build_image_that_compiles_for_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: dict[str, str], compilers: list[str]
+    tmp_path: Path, keys: dict[str, str], compilers: list[str]
 ) -> None:
-    found = _recipe(tmp_path, _function(**keys), "own")
-    monkeypatch.setattr(recipes, "recipe", lambda _family: found)
-    assert names(companions(small(), image("nodejs22.x-arm64"))) == compilers
+    _recipe(tmp_path, _function(**keys), "own")
+    assert names(peers(small(), image("nodejs22.x-arm64"), tmp_path)) == compilers
 
 
 def test_a_build_image_is_tested_with_its_run_image_and_a_base_alone() -> None:
-    assert companions(small(), image("build-nodejs22.x-arm64")) == (image("nodejs22.x-arm64"),)
-    assert companions(small(), image("build-al2023-arm64")) == ()
+    root = project().smoke
+    assert peers(small(), image("build-nodejs22.x-arm64"), root) == (image("nodejs22.x-arm64"),)
+    assert peers(small(), image("build-al2023-arm64"), root) == ()
 
 
-def test_what_this_machine_cannot_prepare_is_skipped_with_what_it_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_this_machine_cannot_prepare_is_skipped_with_what_it_says(tmp_path: Path) -> None:
     prepare = "'echo \"no compiler for $ARCHITECTURE\"; exit 77'"
     found = _recipe(tmp_path, _function(proves='"build"', compile='"make"', prepare=prepare), "own")
-    monkeypatch.setattr(subjects, "FOLDER", tmp_path)
-    built = image("build-nodejs22.x-arm64")
-    subject = Subject(small(), built, Mock(), Mock(), Mock(), tmp_path, found, digests={built: "sha256:0"})
+    built, folder = image("build-nodejs22.x-arm64"), tmp_path / "node"
+    digests = {built: "sha256:0"}
+    subject = Specimen(small(), built, Mock(), Mock(), Mock(), tmp_path, folder, "tests", found, digests)
     with pytest.raises(CheckSkippedError, match=r"^no compiler for arm64$"):
         function_check("own", found.functions["own"])(subject)
 
@@ -125,12 +122,18 @@ def test_what_tests_nothing_or_is_misspelt_is_told(tmp_path: Path, text: str, to
     assert "smoke.toml" in str(caught.value)
 
 
-def test_every_runtime_of_the_matrix_has_a_main_function() -> None:
-    matrix = real()
-    for chosen in (found for found in expand(matrix) if found.runtime and found.variant is Variant.RUN):
-        folder = matrix.families[chosen.family or ""].smoke
-        if (FOLDER / folder).exists():
-            assert recipe(folder).main_for(matrix, chosen)
+RUNS = {found.name: found for found in expand(real()) if found.runtime and found.variant is Variant.RUN}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_runtime_of_the_matrix_has_a_main_function(name: str) -> None:
+    folder = project().smoke / real().families[RUNS[name].family or ""].smoke
+    _, main = recipe(folder).main_for(real(), RUNS[name])
+    assert main.main
+
+
+def test_every_runtime_is_among_them() -> None:
+    assert {found.runtime for found in RUNS.values()} == real().runtimes.keys()
 
 
 def test_the_programs_of_extras_are_looked_for() -> None:
@@ -151,5 +154,24 @@ def test_another_program_to_look_for_is_another_test() -> None:
     engine = before.extras["engine"].model_copy(update={"programs": ("engine", "client")})
     after = before.model_copy(update={"extras": {**before.extras, "engine": engine}})
     build, run = image("build-python3.8-arm64", before), image("python3.8-arm64", before)
-    assert recipes.tests_key(before, build, None) != recipes.tests_key(after, build, None)
-    assert recipes.tests_key(before, run, None) == recipes.tests_key(after, run, None)
+    root = project().smoke
+    assert recipes.tests_key(before, build, None, root) != recipes.tests_key(after, build, None, root)
+    assert recipes.tests_key(before, run, None, root) == recipes.tests_key(after, run, None, root)
+
+
+def test_the_key_is_of_the_familys_folder_the_programs_and_whether_it_is_executed(tmp_path: Path) -> None:
+    def keys(folder: Path) -> list[str]:
+        images = (image("nodejs22.x-arm64"), image("build-nodejs22.x-arm64"), image("al2023-arm64"))
+        return [recipes.tests_key(small(), each, None, folder) for each in images]
+
+    for name in ("one", "two", "three"):
+        _recipe(tmp_path / name, "")
+    (tmp_path / "two" / "node" / "function" / "index.js").touch()
+    one, two, three = (keys(tmp_path / name) for name in ("one", "two", "three"))
+    assert one == three
+    assert [before == after for before, after in zip(one, two, strict=True)] == [False, False, True]
+    run = image("nodejs22.x-arm64")
+    reasons = {
+        recipes.tests_key(small(), run, reason, tmp_path / "one") for reason in (None, "no interpreter", "another")
+    }
+    assert len(reasons) == 3
