@@ -1,4 +1,4 @@
-"""cosign itself, for the tests of what is signed."""
+"""cosign itself, for the tests of what is signed: Debian's, or the one that COSIGN names (scripts/other-cosign)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ PASSWORD = "only for this test"
 def path() -> str:
     """A PATH on which cosign, notary and syft are."""
     folder = programs.folder(Settings.from_environment())
-    found = os.pathsep.join((str(Path(FACTORY).parent), os.environ["PATH"], str(folder)))
+    other = (str(Path(named).parent),) if (named := os.environ.get("COSIGN")) else ()
+    found = os.pathsep.join((*other, str(Path(FACTORY).parent), os.environ["PATH"], str(folder)))
     assert all(shutil.which(name, path=found) for name in ("cosign", "notary", "syft")), "run scripts/lab tools"
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import pytest
 from factory.app.outside import SHIPPED, Outside
 from factory.build.records import RECORD_TYPE
 from factory.cli.main import main
-from factory.registry.attached import referrers_tag, signature_tag
+from factory.registry.attached import is_bundle, referrers_tag, signature_tag
 from factory.registry.client import Registry
 from factory.registry.manifests import MANIFESTS, OCI_INDEX, Manifest
 from factory.registry.references import Repository
@@ -25,6 +26,8 @@ from factory.trust.sbom import CYCLONEDX, SPDX
 from tests.lab import cosign
 from tests.lab.conftest import LAB, ROOT, Factory
 from tests.lab.servers import registry_over
+from tools.lab import programs
+from tools.lab.settings import Settings
 
 IMAGE, OTHER = "al2-x86_64", "al2023-x86_64"
 NAME = "factory/lambda"
@@ -89,9 +92,11 @@ def test_what_is_signed_and_attested_is_the_tested_image_and_plain(world: World)
 
 def test_vouching_again_adds_nothing(world: World, tmp_path: Path) -> None:
     before = world.referrers(tmp_path).of(world.manifest().digest)
+    tags = Registry().tags(world.factory.repository)
     world.factory("push", IMAGE, "--attest", "--sign", str(world.key), "--no-transparency-log")
     assert world.referrers(tmp_path).of(world.manifest().digest) == before
-    assert len(before) == len(ITEMS)
+    assert Registry().tags(world.factory.repository) == tags
+    assert len([one for one in before if not is_bundle(one.artifact_type)]) == len(ITEMS)
 
 
 def test_one_byte_of_the_manifest(world: World) -> None:
@@ -114,8 +119,8 @@ def test_one_byte_of_a_layer_is_seen_by_reading_it(world: World) -> None:
 
 
 @pytest.mark.parametrize("part", ["manifest", "payload"])
-def test_one_byte_of_the_signature(world: World, part: str) -> None:
-    signature = world.manifest(signature_tag(world.manifest().digest))
+def test_one_byte_of_the_signature(world: World, part: str, tmp_path: Path) -> None:
+    signature = _signature(world, tmp_path)
     digest = signature.digest if part == "manifest" else signature.json()["layers"][0]["digest"]
     with world.changed(digest):
         assert _failed(world.verify(status=1)) == {"signature"}
@@ -179,6 +184,21 @@ def test_a_build_that_would_fetch_what_the_plan_does_not_name_fails(
     said = capsys.readouterr().err
     assert said.startswith(f"{IMAGE}: not built, as its Dockerfile would fetch what neither the lock nor")
     assert f"{LAB}/lambda/provided:al2023" in said
+
+
+def _signature(world: World, folder: Path) -> Manifest:
+    """The image's own: under a tag by cosign 2, attached by cosign 3."""
+    digest = world.manifest().digest
+    bundles = [one.digest for one in world.referrers(folder).of(digest) if is_bundle(one.artifact_type)]
+    assert len(bundles) <= 1
+    return world.manifest(*bundles or [signature_tag(digest)])
+
+
+def test_workflows_install_the_version_that_is_called_here() -> None:
+    """Debian's cosign does not tell its version."""
+    [installed] = re.findall(r"cosign-release: v(\S+)", (ROOT / ".github/actions/factory/action.yml").read_text())
+    packages = (programs.folder(Settings.from_environment()).parents[1] / "complete").read_text()
+    assert f"cosign={installed}-" in packages
 
 
 def _attached(world: World, name: str, kind: str, folder: Path) -> str:
