@@ -126,7 +126,7 @@ class FakeRegistry:
             return Answer(self.token_status, body=json.dumps({"token": f"{_TOKEN}/{scope}"}).encode())
         if self.failures:
             return self.failures.popleft()
-        if self.challenge and not headers.get("Authorization", "").startswith(f"Bearer {_TOKEN}/"):
+        if self.challenge and not headers.get("Authorization", "").startswith((f"Bearer {_TOKEN}/", "Basic ")):
             return Answer(401, {"WWW-Authenticate": self.challenge})
         query = parse_qs(path.query)
         if match := re.fullmatch(r"/v2/(.+)/tags/list", path.path):

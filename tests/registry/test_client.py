@@ -164,19 +164,10 @@ def test_docker_logins_are_used(registry: FakeRegistry, tmp_path: Path, monkeypa
     auth = base64.b64encode(b"somebody:password").decode()
     (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": auth}}}))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    seen: list[str] = []
-    answer = registry.answer
-
-    def basic(method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
-        seen.append(headers.get("Authorization", ""))
-        if not seen[-1]:
-            return Answer(401, {"WWW-Authenticate": 'Basic realm="registry"'})
-        return answer(method, target, headers, body)
-
-    monkeypatch.setattr(registry, "answer", basic)
+    registry.challenge = 'Basic realm="registry"'
     kept = registry.image("factory/lambda", "a")
     assert _client().manifest(registry.repository(), "a") == kept
-    assert seen == ["", f"Basic {auth}"]
+    assert registry.authorizations == ["", f"Basic {auth}"]
 
 
 def test_denied_is_final(registry: FakeRegistry) -> None:
