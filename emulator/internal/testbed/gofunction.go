@@ -66,6 +66,9 @@ type (
 	}
 )
 
+// LastMoment is how long the function lives on after its last answer.
+const LastMoment = 200 * time.Millisecond
+
 func (f *function) Ping(*PingRequest, *PingResponse) error { return nil }
 
 func (f *function) Invoke(request *InvokeRequest, response *InvokeResponse) error {
@@ -80,7 +83,7 @@ func (f *function) Invoke(request *InvokeRequest, response *InvokeResponse) erro
 	case `"last"`:
 		response.Payload = []byte(`"the last"`)
 		go func() {
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(LastMoment) // time for the answer to be written, on a busy machine too
 			os.Exit(0)
 		}()
 	case `"panic"`:
