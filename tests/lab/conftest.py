@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
@@ -30,11 +29,17 @@ LAB = f"127.0.0.1:{os.environ.get('LAB_PORT', '5000')}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder needs the lab; what empties the build cache comes last."""
+    """Everything in this folder needs the lab; what empties the build cache comes last.
+
+    Tests of the repository's own matrix make the same images, and an engine takes an image of one name from one build
+    at a time: one process runs them all (`--dist loadgroup`). The others go on beside it, a file in one process.
+    """
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.lab)
+        own_matrix = "locked" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("matrix" if own_matrix else str(item.path)))
 
 
 @dataclass
@@ -143,15 +148,6 @@ def no_containers_left() -> Iterator[None]:
     ).stdout
     left = dict(line.split() for line in listed.splitlines())
     assert {name: owner for name, owner in left.items() if not Path(f"/proc/{owner}").exists()} == {}
-
-
-@pytest.fixture(autouse=True)
-def in_turn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Tests of several processes share the engine; one that is marked `last` has it to itself."""
-    alone = request.node.get_closest_marker("last") is not None
-    with (tmp_path_factory.getbasetemp().parent / "in-turn").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        yield
 
 
 def _factory(folder: Path, matrix: Path, lock: Path) -> Factory:
