@@ -77,13 +77,26 @@ class UnplannedError(FactoryError):
         )
 
 
-def _lost_by_the_engine(output: str) -> bool:
-    """Whether a build failed by no fault of its own, as seen with Docker 26.1 after a client was killed.
+@dataclass(frozen=True)
+class Lost:
+    """How a build fails by no fault of its own, and how to try it again. All as seen with Docker 26.1."""
 
-    BuildKit runs equal steps of two builds once, so a build can fail with one that is just being cancelled; and now and
-    then the cancelled step stays in its cache as a snapshot that does not exist, until that is pruned.
-    """
-    return re.search(r"context canceled|snapshot \S+ does not exist|no active session", output) is not None
+    says: re.Pattern[str]
+    again: str
+    options: tuple[str, ...] = ()
+
+
+_LOST = (
+    # BuildKit runs equal steps of two builds once, so a build can fail with one that is just being cancelled; and now
+    # and then the cancelled step stays in its cache as a snapshot that does not exist, until that is pruned.
+    Lost(
+        re.compile(r"context canceled|snapshot \S+ does not exist|no active session"),
+        "again without cache, as the engine lost a cached step",
+        ("--no-cache",),
+    ),
+    # Two builds of one image end in the same moment, and one of them comes second to the name.
+    Lost(re.compile(r'image "[^"]+": already exists'), "again, as another build named the image in the same moment"),
+)
 
 
 @dataclass(frozen=True)
@@ -147,9 +160,10 @@ class Buildx:
         with log.open("w", encoding="utf-8") as stream:
             command = self._command(image, inputs, metadata, named)
             last = self._run([*command, *(["--no-cache"] if fresh else [])], policy, stream, tell)
-            if not metadata.exists() and _lost_by_the_engine("\n".join(last)):
-                tell("again without cache, as the engine lost a cached step")
-                last = self._run([*command, "--no-cache"], policy, stream, tell)
+            lost = None if metadata.exists() else next((one for one in _LOST if one.says.search("\n".join(last))), None)
+            if lost:
+                tell(lost.again)
+                last = self._run([*command, *lost.options], policy, stream, tell)
         self.processes.check()
         if not metadata.exists():
             raise (UnplannedError if DENIED in "\n".join(last) else BuildFailedError)(image, log, last)

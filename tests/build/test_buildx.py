@@ -41,6 +41,22 @@ class Failing(Processes):
             yield process
 
 
+class Saying(Processes):
+    """Processes that say one thing and fail; `commands` is what was started."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__()
+        self.said, self.commands = said, list[Sequence[str]]()
+
+    @contextmanager
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
+        self.commands.append(command)
+        with super().start(["echo", self.said], environment) as process:
+            yield process
+
+
 def _engines_own(_: str | None) -> Builder:
     return Builder("docker", frozenset())
 
@@ -140,6 +156,27 @@ def test_an_archive_may_be_fetched_only_where_its_checksum_is_verified() -> None
         "matchType": "EXACT",
         "constraints": [{"key": "http.checksum", "value": f"sha256:{'3' * 64}", "condition": "EQUAL"}],
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "again"),
+    [
+        ("ERROR: failed to solve: Canceled: context canceled", [["--no-cache"]]),
+        ("ERROR: failed to solve: snapshot x9 does not exist: not found", [["--no-cache"]]),
+        ('ERROR: failed to solve: image "factory.invalid/python3.11-x86_64:0a1b": already exists', [[]]),
+        ("ERROR: failed to solve: process did not complete successfully: exit code: 1", []),
+    ],
+)
+def test_a_build_that_failed_by_no_fault_of_its_own_is_tried_once_more(
+    tmp_path: Path, said: str, again: list[list[str]]
+) -> None:
+    matrix, processes = toolchains(), Saying(said)
+    with pytest.raises(BuildFailedError):
+        _buildx(tmp_path, full_lock(matrix), processes=processes).build(
+            image("build-python3.8-x86_64", matrix), lambda _: None
+        )
+    first, *others = processes.commands
+    assert [other[len(first) :] for other in others] == again
 
 
 def test_pips_settings_must_be_there(tmp_path: Path) -> None:
