@@ -202,6 +202,7 @@ class App:
             self.engine,
             self.registry,
             self.repository,
+            referrers,
             architectures_by_stem(self.matrix),
             self.today,
             self.options.build_dir,

@@ -86,7 +86,7 @@ class Everywhere:
     build_dir: Path = option("default: build", Path("build"), metavar="DIR", read=Path)
     registry: str | None = option("where to push", metavar="HOST/REPOSITORY")
     mirror: Sequence[tuple[str, str]] = option(
-        "where to pull what HOST has", (), metavar="HOST=OTHER", many=True, read=mirror
+        "where to pull what HOST has", (), metavar="HOST=OTHER", many=True, commas=True, read=mirror
     )
     network: str | None = option("of the builds' steps: host, none", metavar="MODE")
     pip_conf: Path | None = option("pip's configuration for the builds' steps", metavar="FILE", read=Path)

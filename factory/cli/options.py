@@ -95,7 +95,7 @@ def _made(group: type[T], given: dict[str, Any]) -> T:
 def _from_environment(each: Field[Any], declared: Declared) -> list[Any]:
     """What the environment has of an option that may be repeated: words, with spaces between, or commas."""
     text = os.environ.get(f"FACTORY_{each.name.upper()}", "")
-    if declared.commas or each.name == "mirror":
+    if declared.commas:
         text = text.replace(",", " ")
     return [declared.read(word) for word in text.split()]
 

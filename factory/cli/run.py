@@ -47,7 +47,8 @@ def _run(app: App, steps: tuple[Step, ...], targets: Targets, given: Given) -> i
     if text := results.failures_text(result):
         print(text, file=sys.stderr)
     images, form = release.targets.selected, given[Printing].format
-    entries = [_entry(app, image, result) for image in result.records if image in set(images)]
+    selected = frozenset(images)
+    entries = [_entry(app, image, result) for image in result.records if image in selected]
     show(form, entries, lambda: results.run_text(images, result))
     if given[Running].timing:
         print("", result.timing.text(), sep="\n", file=sys.stderr if form == "json" else sys.stdout)

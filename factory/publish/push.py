@@ -44,6 +44,7 @@ class Publisher:
     engine: Engine
     registry: Registry
     repository: Repository
+    referrers: Referrers
     architectures: Mapping[str, Sequence[Architecture]]
     today: date
     build_dir: Path
@@ -51,11 +52,6 @@ class Publisher:
     signers: Sequence[Signer] = ()
     gate: Gate | None = None
     pauses: Sequence[float] = (1.0, 3.0, 9.0)
-
-    @property
-    def referrers(self) -> Referrers:
-        """What is attached to the images of the repository."""
-        return Referrers(self.registry, self.repository, self.build_dir / "locks")
 
     def push(self, image: Image, record: Record, step: Callable[[str], None], renew: bool = False) -> Record:
         """Pushes a tested image and completes its set of tags; returns the record with the tags it has now.

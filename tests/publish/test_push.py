@@ -21,7 +21,7 @@ from factory.registry.client import Registry
 from factory.registry.errors import RegistryError
 from factory.registry.manifests import DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Manifest
 from factory.registry.references import Repository
-from factory.registry.referrers import CREATED
+from factory.registry.referrers import CREATED, Referrers
 from tests.fake_registry import Answer, FakeRegistry
 from tests.support import failed, image, inputs_of, not_executed, passed, record, small
 
@@ -62,10 +62,12 @@ class World:
         self.steps: list[str] = []
 
     def publisher(self, day: date = TODAY, architectures: Sequence[Architecture] = (X86, ARM)) -> Publisher:
+        registry, repository = Registry(retries=1, backoff=0.01), self.registry.repository(NAME)
         return Publisher(
             cast(Engine, self.engine),
-            Registry(retries=1, backoff=0.01),
-            self.registry.repository(NAME),
+            registry,
+            repository,
+            Referrers(registry, repository, self.folder / "locks"),
             {image.stem: architectures for image in expand(small())},
             day,
             self.folder,
