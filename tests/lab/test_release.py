@@ -23,6 +23,7 @@ import pytest
 from factory.registry.client import Registry
 from factory.registry.manifests import MANIFESTS, Manifest
 from tests.lab.conftest import LAB, ROOT, Factory
+from tools.engine import BUILT, forget
 
 _BROKEN = """
 [families.broken]
@@ -213,7 +214,7 @@ def test_building_again_from_nothing_gives_the_same_image(factory: Factory, tmp_
     digests = []
     for attempt in ("a", "b"):
         again = Factory(tmp_path / attempt, factory.matrix, factory.repository, factory.lock)
-        _forget()
+        forget(BUILT)
         again("build", "python3.13-x86_64", "provided.al2-x86_64")
         digests.append({record["name"]: record["digest"] for record in again.records()})
     assert digests[0] == digests[1]
@@ -266,16 +267,3 @@ def _served(folder: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
-
-
-def _forget() -> None:
-    """Removes every finished image and the build cache."""
-    listed = subprocess.run(
-        ["docker", "image", "ls", "--filter", "reference=factory.invalid/*", "--format", "{{.Repository}}:{{.Tag}}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    if listed:
-        subprocess.run(["docker", "image", "rm", "--force", *listed], capture_output=True, check=True)
-    subprocess.run(["docker", "builder", "prune", "--all", "--force"], capture_output=True, check=True)

@@ -6,12 +6,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from factory.render.bake import target_name
 from tools.bench.clock import FACTORY, middle, row, wall
+from tools.engine import BUILT, forget
 
 _ROUNDS = int(os.environ.get("BENCH_ROUNDS", "2"))
 _FOLDER = Path("build/bench").absolute()
@@ -95,13 +95,4 @@ def _command(name: str, targets: dict[str, Any]) -> list[str]:
 def _forget() -> None:
     """Empties the build cache, and removes what the contenders left."""
     shutil.rmtree(_FOLDER / "records", ignore_errors=True)
-    for pattern in ("factory.invalid/*", "ghcr.io/lambda-factory/lambda"):
-        found = subprocess.run(
-            ["docker", "image", "ls", "--filter", f"reference={pattern}", "--format", "{{.Repository}}:{{.Tag}}"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.split()
-        if found:
-            subprocess.run(["docker", "image", "rm", "--force", *found], capture_output=True, check=False)
-    subprocess.run(["docker", "builder", "prune", "--all", "--force"], capture_output=True, check=True)
+    forget(BUILT, "ghcr.io/lambda-factory/lambda")

@@ -39,8 +39,7 @@ PROGRAMS = {
 """What assembling runs, and the Debian package that brings it."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run one command; the answer is the process's status."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="assemble the stand-ins if need be, and serve them")
@@ -66,11 +65,16 @@ def main(arguments: Sequence[str]) -> int:
     )
     tools.add_argument("--refresh", action="store_true", help="resolve Debian's package versions anew")
     commands.add_parser("lock", add_help=False, help="write the factory's lock of what the lab holds (--help: how)")
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; the answer is the process's status."""
     if arguments[:1] == ["lock"]:
         from tools.lab import lock  # takes the factory's packages, which assembling does without
 
         return lock.main(arguments[1:])
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         settings = Settings.from_environment()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tarfile
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -120,10 +120,14 @@ _WHEELS = Once(_wheels)
 
 def maven(name: str, sha256: str, directory: Path) -> Path:
     """Fetch a Maven artifact, GROUP:ARTIFACT:VERSION[:PACKAGING[:CLASSIFIER]]."""
-    with _LOCKS["maven"]:
-        file = directory / f"{name.replace(':', '_')}.{[*name.split(':'), 'jar'][3]}"
+    return _kept("maven", _maven, name, sha256, directory / f"{name.replace(':', '_')}.{[*name.split(':'), 'jar'][3]}")
+
+
+def _kept(kind: str, fetch: Callable[[str, str, Path], None], name: str, sha256: str, file: Path) -> Path:
+    """The file, fetched unless it is there."""
+    with _LOCKS[kind]:
         if not file.exists():
-            _maven(name, sha256, file)
+            fetch(name, sha256, file)
         return file
 
 
@@ -145,11 +149,7 @@ def _maven(name: str, sha256: str, file: Path) -> None:
 
 def go(name: str, sha256: str, directory: Path) -> Path:
     """Fetch the zip of a Go module, MODULE@VERSION."""
-    with _LOCKS["go"]:
-        file = directory / f"{name.replace('/', '_')}.zip"
-        if not file.exists():
-            _go(name, sha256, file)
-        return file
+    return _kept("go", _go, name, sha256, directory / f"{name.replace('/', '_')}.zip")
 
 
 def _go(name: str, sha256: str, file: Path) -> None:
